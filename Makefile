@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+#
+# The door: each target says in one word what meson is told at length.  "make help" lists them.
+# Where a target needs Debian packages that are not installed, it installs them first (tools/deps.sh);
+# WEFT_DEPS=off leaves the machine alone.
+
+BUILD ?= build
+ARGS ?=
+LISTEN ?= 127.0.0.1:8080
+ADMIN ?= 127.0.0.1:8081
+SEEDS ?= 10000
+STRESS_SECONDS ?= 600
+
+DEPS = @tools/deps.sh
+CONFIGURE = @tools/configure.sh
+TEST = meson test --no-rebuild --print-errorlogs
+# What "make test" runs; the rest has targets of its own.
+SUITES = --suite unit --suite sim --suite examples --suite bench-smoke
+# gcc's thread sanitizer wants the address space where it was on older kernels.
+NO_RANDOM = $(shell setarch -R true 2>/dev/null && echo "--wrapper='setarch -R'")
+
+.PHONY: build run test bench tidy asan tsan aarch64 clang models seeds stress ci deps clean install help
+
+build:
+	$(DEPS) build
+	$(CONFIGURE) $(BUILD)
+	@ninja -C $(BUILD) --quiet
+
+run:
+	$(DEPS) build
+	$(CONFIGURE) $(BUILD)
+	@ninja -C $(BUILD) --quiet weft
+	@exec $(BUILD)/weft serve examples/site --listen $(LISTEN) --admin $(ADMIN) $(ARGS)
+
+test:
+	$(DEPS) build test
+	$(CONFIGURE) $(BUILD) -Dtests=enabled
+	@ninja -C $(BUILD) --quiet
+	@$(TEST) -C $(BUILD) $(SUITES) $(ARGS)
+
+bench:
+	$(DEPS) build bench
+	$(CONFIGURE) $(BUILD) -Dpeers=enabled
+	@ninja -C $(BUILD) --quiet
+	@$(BUILD)/weft bench $(ARGS)
+
+tidy:
+	$(DEPS) build test tidy
+	$(CONFIGURE) $(BUILD) -Dtests=enabled
+	@ninja -C $(BUILD) --quiet
+	@tools/tidy/run.sh $(BUILD) $(ARGS)
+
+# The address sanitizer and the one for undefined behaviour, together.
+asan:
+	$(DEPS) build test
+	$(CONFIGURE) $(BUILD)-asan -Dtests=enabled -Dpeers=disabled -Db_sanitize=address,undefined \
+		-Db_lundef=false -Dc_args=-fno-sanitize-recover=all
+	@ninja -C $(BUILD)-asan --quiet
+	@ASAN_OPTIONS=abort_on_error=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1 \
+		$(TEST) -C $(BUILD)-asan --timeout-multiplier 4 $(SUITES) $(ARGS)
+
+tsan:
+	$(DEPS) build test
+	$(CONFIGURE) $(BUILD)-tsan -Dtests=enabled -Dpeers=disabled -Db_sanitize=thread \
+		-Db_lundef=false
+	@ninja -C $(BUILD)-tsan --quiet
+	@TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 \
+		$(TEST) -C $(BUILD)-tsan --timeout-multiplier 8 $(NO_RANDOM) $(SUITES) $(ARGS)
+
+# The other processor, cross-built and run by qemu: it proves the switch, not the memory orders.
+aarch64:
+	$(DEPS) build aarch64
+	$(CONFIGURE) $(BUILD)-aarch64 --cross-file tools/cross/aarch64.ini -Dpeers=disabled
+	@ninja -C $(BUILD)-aarch64 --quiet
+	@$(TEST) -C $(BUILD)-aarch64 --timeout-multiplier 6 --suite base --suite arch --suite mem \
+		--suite sched --suite sync $(ARGS)
+
+# The other compiler, with every warning an error.
+clang:
+	$(DEPS) build test tidy
+	@CC=clang CXX=clang++ tools/configure.sh $(BUILD)-clang -Dtests=enabled -Dpeers=disabled \
+		-Dwerror=true
+	@ninja -C $(BUILD)-clang --quiet
+	@$(TEST) -C $(BUILD)-clang $(SUITES) $(ARGS)
+
+models:
+	$(DEPS) build models
+	$(CONFIGURE) $(BUILD)
+	@$(TEST) -C $(BUILD) --suite models $(ARGS)
+
+seeds:
+	$(DEPS) build test
+	$(CONFIGURE) $(BUILD) -Dtests=enabled
+	@ninja -C $(BUILD) --quiet
+	@WEFT_SEEDS=$(SEEDS) $(TEST) -C $(BUILD) --timeout-multiplier 0 --suite sim $(ARGS)
+
+stress:
+	$(DEPS) build test
+	$(CONFIGURE) $(BUILD) -Dtests=enabled
+	@ninja -C $(BUILD) --quiet
+	@WEFT_STRESS_SECONDS=$(STRESS_SECONDS) $(TEST) -C $(BUILD) --timeout-multiplier 0 \
+		--suite stress $(ARGS)
+
+ci:
+	@.ci/run
+
+deps:
+	$(DEPS) all
+
+install:
+	$(DEPS) build
+	$(CONFIGURE) $(BUILD)
+	@ninja -C $(BUILD) --quiet
+	@meson install -C $(BUILD) --no-rebuild $(ARGS)
+
+clean:
+	@rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-aarch64 $(BUILD)-clang
+
+help:
+	@cat tools/help.txt

@@ -1,0 +1,41 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# configure.sh DIR [OPTION...]: a build directory set up with these options, and quiet about it.
+#
+# Options are remembered in DIR/.configured.  One that is new there (say -Dtests=enabled, after a
+# build that had no need of the tests) is added to a directory that stands, and what meson said the
+# first time about missing libraries is asked again.
+
+set -eu
+
+dir=$1
+shift
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+quietly() {
+	"$@" >"$log" 2>&1 || {
+		cat "$log" >&2
+		echo "configure: '$*' failed" >&2
+		exit 1
+	}
+}
+
+if [ ! -f "$dir/build.ninja" ]; then
+	echo "configure: setting up $dir"
+	quietly meson setup "$dir" "$@"
+	printf '%s\n' "$@" >"$dir/.configured"
+	exit 0
+fi
+
+fresh=
+for option; do
+	grep -qxFe "$option" "$dir/.configured" 2>/dev/null || fresh="$fresh $option"
+done
+if [ -n "$fresh" ]; then
+	echo "configure: adding$fresh to $dir"
+	# shellcheck disable=SC2086 # options have no spaces
+	quietly meson setup --reconfigure "$dir" $fresh
+	printf '%s\n' $fresh >>"$dir/.configured"
+fi
