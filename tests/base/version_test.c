@@ -10,8 +10,7 @@
 
 #include "weft/version.h"
 
-static void
-the_text_agrees_with_the_numbers(void **state)
+static void the_text_agrees_with_the_numbers(void **state)
 {
 	char text[32];
 
@@ -21,8 +20,7 @@ the_text_agrees_with_the_numbers(void **state)
 	assert_string_equal(weft_version(), text);
 }
 
-int
-main(void)
+int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_text_agrees_with_the_numbers),
