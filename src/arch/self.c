@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The running thread of this kernel thread.  initial-exec: it has its place in every thread's block
+ * from the start, so it is reached without a call and without an allocation, in a signal handler
+ * too.  used: the accessors name it only inside assembly, where link-time optimization cannot see.
+ */
+#include "arch/arch.h"
+
+__thread void *weft__arch_current
+	__attribute__((used, tls_model("initial-exec"), visibility("hidden")));
