@@ -104,18 +104,19 @@ static int pool_outside(long count, double *out)
 static int pool_inside(long count, double *out)
 {
 	struct pool_task root[POOL_WORKERS];
+	long each = count / POOL_WORKERS, all = each * POOL_WORKERS;
 	double start;
 
 	pool_open();
-	pool_left = count / POOL_WORKERS * POOL_WORKERS;
+	pool_left = all;
 	start = peer_now_ns();
 	for (int i = 0; i < POOL_WORKERS; i++) {
 		root[i].run = pool_run_root;
-		root[i].count = count / POOL_WORKERS;
+		root[i].count = each;
 		pool_submit(&root[i]);
 	}
 	pool_wait_event();
-	out[0] = (peer_now_ns() - start) / (double)(count / POOL_WORKERS * POOL_WORKERS);
+	out[0] = (peer_now_ns() - start) / (double)all;
 	pool_close();
 	return 0;
 }

@@ -63,12 +63,13 @@ static int run_yield(long threads, long count, double *out)
 	static struct yielder y[BATCH];
 	static pthread_t t[BATCH];
 	pthread_barrier_t together;
+	long each = count / threads, all = each * threads;
 	double first, last;
 
 	pthread_barrier_init(&together, NULL, (unsigned)threads);
 	for (long i = 0; i < threads; i++) {
 		y[i].together = &together;
-		y[i].each = count / threads;
+		y[i].each = each;
 		if (start_threads(&t[i], 1, yield_many, &y[i]))
 			return -1;
 	}
@@ -79,7 +80,7 @@ static int run_yield(long threads, long count, double *out)
 		first = y[i].first_ns < first ? y[i].first_ns : first;
 		last = y[i].last_ns > last ? y[i].last_ns : last;
 	}
-	out[0] = (last - first) / (double)(count / threads * threads);
+	out[0] = (last - first) / (double)all;
 	pthread_barrier_destroy(&together);
 	return 0;
 }

@@ -48,7 +48,7 @@ static void *work(void *unused)
 static void grow_ring(void)
 {
 	size_t room = pool.room ? pool.room * 2 : 1024;
-	struct pool_task **ring = (struct pool_task **)malloc(room * sizeof *ring);
+	struct pool_task **ring = (struct pool_task **)calloc(room, sizeof(void *));
 
 	if (!ring)
 		abort();

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The thread benchmarks on State Threads: N:1, no atomics, epoll underneath.
+ * The thread benchmarks on State Threads: N:1, no atomics.
  *
  * - st_usleep(0) is what its manual calls a yield. It is a zero sleep in fact: the thread goes into
  *   the timer heap, and once the run queue is empty the idle thread asks the clock and the poller.
  *   With two threads every yield pays that, with a thousand it is shared.
+ * - Debian's build has no epoll; it waits with select. Nothing here waits for a descriptor.
  * - Where stacks count, threads have SMALL_STACK_BYTES; else the library's default (64 KiB). Its
  *   stacks have no guard pages in Debian's build.
  * - The library keeps the stacks of ended threads and uses them again.
@@ -29,7 +30,7 @@ static void *return_at_once(void *arg)
 /* Runs `threads` of them and returns how long they took from first to last. */
 static double time_threads(void *(*body)(void *), void *arg, long threads, int stack_bytes)
 {
-	st_thread_t *t = malloc((size_t)threads * sizeof *t);
+	st_thread_t *t = calloc((size_t)threads, sizeof(void *));
 	double start;
 
 	if (!t || start_st())
