@@ -86,19 +86,19 @@ clang:
 models:
 	$(DEPS) build models
 	$(CONFIGURE) $(BUILD)
-	@$(TEST) -C $(BUILD) --suite models $(ARGS)
+	@$(TEST) -C $(BUILD) --logbase models --suite models $(ARGS)
 
 seeds:
 	$(DEPS) build test
 	$(CONFIGURE) $(BUILD) -Dtests=enabled
 	@ninja -C $(BUILD) --quiet
-	@WEFT_SEEDS=$(SEEDS) $(TEST) -C $(BUILD) --timeout-multiplier 0 --suite sim $(ARGS)
+	@WEFT_SEEDS=$(SEEDS) $(TEST) -C $(BUILD) --logbase seeds --timeout-multiplier 0 --suite sim $(ARGS)
 
 stress:
 	$(DEPS) build test
 	$(CONFIGURE) $(BUILD) -Dtests=enabled
 	@ninja -C $(BUILD) --quiet
-	@WEFT_STRESS_SECONDS=$(STRESS_SECONDS) $(TEST) -C $(BUILD) --timeout-multiplier 0 \
+	@WEFT_STRESS_SECONDS=$(STRESS_SECONDS) $(TEST) -C $(BUILD) --logbase stress --timeout-multiplier 0 \
 		--suite stress $(ARGS)
 
 ci:

@@ -6,8 +6,9 @@
 # A quoted include is one of
 #   "room/name.h"   a room of the table below
 #   "weft/name.h"   a public header: allowed anywhere (as <weft/name.h> is)
-#   "name.h"        from the file's own folder, or one that the include path chooses (chosen, below)
-# and never leads through "..".
+#   "name.h"        from the file's own folder, or a variant: a header in a folder inside a room
+#                   (arch/x86_64, base/real), of which the include path chooses one
+# and never leads through "..".  The variants come as -v variants="base/real/atomic_point.h ...".
 
 function door(from, to) {
 	doors[from " " to] = 1
@@ -26,9 +27,15 @@ BEGIN {
 	# Doors between rooms of one floor: who, and which header.
 	door("sys", "arch/arch.h")	# a kernel thread's first frame, and its end
 
-	# Headers that stand in a folder which the include path chooses.
-	chosen["atomic_point.h"] = 1	# base/real or base/sim
-	chosen["arch_cpu.h"] = 1	# arch/x86_64 or arch/aarch64
+	# The room of each variant; of one that stands in several rooms, the lowest.
+	n = split(variants, paths, " ")
+	for (i = 1; i <= n; i++) {
+		room = name = paths[i]
+		sub(/\/.*/, "", room)
+		sub(/.*\//, "", name)
+		if (!(name in chosen) || floor[room] < floor[chosen[name]])
+			chosen[name] = room
+	}
 
 	# Headers of libraries that a room is built on.
 	foreign["serve llhttp.h"] = 1
@@ -59,7 +66,9 @@ FNR == 1 {
 	}
 	if (header !~ /\//) {
 		path = folder "/" header
-		if (header in chosen || (room " " header) in foreign)
+		if ((room " " header) in foreign)
+			next
+		if (header in chosen && floor[chosen[header]] <= floor[room])
 			next
 		if ((getline line < path) < 0)
 			complain("\"" header "\" is not in this folder; name its room")
