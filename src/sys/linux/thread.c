@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Kernel threads, by way of the C library: its own data (errno, malloc's caches) must exist on each of them. They sleep
+ * with a timer slack of 1 ns, so that a wait ends when its deadline passes and not up to 50 us later.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "base/panic.h"
+#include "sys/linux/force.h"
+#include "sys/sys.h"
+
+#define NAME_BYTES 16
+
+struct start {
+	void *(*function)(void *);
+	void *arg;
+	char name[NAME_BYTES];
+};
+
+static void copy_name(char to[NAME_BYTES], const char *name)
+{
+	size_t length = name != NULL ? strnlen(name, NAME_BYTES - 1) : 0;
+
+	if (length > 0)
+		memcpy(to, name, length);
+	to[length] = '\0';
+}
+
+static void *begin(void *arg)
+{
+	struct start start = *(struct start *)arg;
+
+	free(arg);
+	prctl(PR_SET_TIMERSLACK, 1ul);
+	if (start.name[0] != '\0')
+		prctl(PR_SET_NAME, start.name);
+	return start.function(start.arg);
+}
+
+static int create(pthread_t *out_thread, size_t stack_bytes, struct start *start)
+{
+	pthread_attr_t attributes;
+	int rc = pthread_attr_init(&attributes);
+
+	if (rc != 0)
+		return -rc;
+	if (stack_bytes != 0)
+		rc = pthread_attr_setstacksize(&attributes, stack_bytes);
+	if (rc == 0)
+		rc = pthread_create(out_thread, &attributes, begin, start);
+	pthread_attr_destroy(&attributes);
+	return -rc;
+}
+
+int weft__sys_thread_start(void *(*function)(void *), void *arg, size_t stack_bytes,
+			   const char *name, weft__sys_thread *out_thread)
+{
+	struct start *start;
+	pthread_t thread;
+	int rc;
+
+	if (weft__sys_force_fails(&weft__sys_force.fail_thread))
+		return -EAGAIN;
+	start = malloc(sizeof *start);
+	if (start == NULL)
+		return -ENOMEM;
+	start->function = function;
+	start->arg = arg;
+	copy_name(start->name, name);
+	rc = create(&thread, stack_bytes, start);
+	if (rc != 0) {
+		free(start);
+		return rc;
+	}
+	out_thread->handle = (uintptr_t)thread;
+	return 0;
+}
+
+void weft__sys_thread_join(weft__sys_thread thread)
+{
+	int rc = pthread_join((pthread_t)thread.handle, NULL);
+
+	weft__assert(rc == 0);
+}
+
+void weft__sys_thread_detach(weft__sys_thread thread)
+{
+	int rc = pthread_detach((pthread_t)thread.handle);
+
+	weft__assert(rc == 0);
+}
+
+void weft__sys_thread_exit(void)
+{
+	pthread_exit(NULL);
+}
+
+void weft__sys_thread_name(const char *name)
+{
+	char short_name[NAME_BYTES];
+
+	copy_name(short_name, name);
+	prctl(PR_SET_NAME, short_name);
+}
+
+void weft__sys_thread_yield(void)
+{
+	sched_yield();
+}
+
+int weft__sys_thread_tid(void)
+{
+	return (int)gettid();
+}
+
+void weft__sys_thread_stack(void **out_low, size_t *out_bytes)
+{
+	pthread_attr_t attributes;
+	int rc = pthread_getattr_np(pthread_self(), &attributes);
+
+	*out_low = NULL;
+	*out_bytes = 0;
+	if (rc != 0)
+		return;
+	pthread_attr_getstack(&attributes, out_low, out_bytes);
+	pthread_attr_destroy(&attributes);
+}
+
+/* ---- at exit: a key of the C library's, whose destructors run when a kernel thread ends */
+static struct {
+	pthread_once_t once;
+	pthread_key_t key;
+	int error;
+} exits = { .once = PTHREAD_ONCE_INIT };
+
+struct at_exit {
+	void (*function)(void *);
+	void *arg;
+};
+static __thread struct at_exit at_exit;
+
+static void run_exit(void *arg)
+{
+	struct at_exit now = *(struct at_exit *)arg;
+
+	now.function(now.arg);
+}
+
+static void make_key(void)
+{
+	exits.error = pthread_key_create(&exits.key, run_exit);
+}
+
+int weft__sys_thread_at_exit(void (*function)(void *), void *arg)
+{
+	pthread_once(&exits.once, make_key);
+	if (exits.error != 0 || pthread_setspecific(exits.key, &at_exit) != 0)
+		return -ENOMEM;
+	at_exit = (struct at_exit){ .function = function, .arg = arg };
+	return 0;
+}
