@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ownership.pml: which carrier owns a processor (src/sched/processor.c, monitor.c).
+ *
+ * NC carriers, NP processors, one monitor, one global queue (gq).  A processor's owner word is
+ * RUNNING(c), IDLE(c) (c sleeps in epoll_wait and would like it back) or REVOKED(c).  A carrier sets
+ * `inside` with a plain store on every entry into the runtime and then reads the owner word again;
+ * both words pass through its FIFO store buffer sb[c] (TSO).  Compare-and-swap drains the buffer of who
+ * executes it; membarrier drains everybody's, one after the other.
+ *
+ *   monitor        RUNNING(c) -> REVOKED(c), membarrier, inside[c]?  no: -> RUNNING(spare), yes: -> RUNNING(c)
+ *   enter          RUNNING(me): mine.  REVOKED(me): CAS back; if it fails look again.  Else lost.
+ *   blocking_begin RUNNING(me) -> RUNNING(spare), a plain store: only an owner inside may do that
+ *   blocking_end   IDLE(any) -> RUNNING(me) by CAS; none: queue the thread, become spare
+ *   idle           RUNNING(me) -> IDLE(me), a plain store; on waking IDLE(me) -> RUNNING(me) by CAS
+ *
+ * Threads are counted, not named: on a carrier, in gq, or done.  A thread may keep its carrier for
+ * ever (stuck).  The monitor is a fixed number of revocations at any moment, a superset of what it does.
+ *
+ * Claims
+ *   acting[p] <= 1: two carriers never act as owner of one processor inside the runtime;
+ *   at rest no processor is idle while a thread is queued, none is revoked, given to nobody or owned by a
+ *   carrier that does not know it, and no thread is lost (see init).
+ *
+ * Broken variants (-D)
+ *   NO_MEMBARRIER   the monitor does without it
+ *   READ_FIRST      enter reads the owner word before it sets inside
+ *   CAS_ONCE        a carrier whose CAS back fails takes the processor for lost; the monitor gave it back
+ *   NO_CAS_BACK     a carrier that finds REVOKED(me) stores RUNNING(me)
+ *   BARE_REVOKED    REVOKED does not name the carrier it was taken from
+ *   NO_IDLE_CAS     a woken carrier stores RUNNING(me)
+ *   DROP_TOKEN      a woken carrier that lost its processor forgets its wake token
+ *   GIVE_BY_STORE   the monitor gives the processor away, or back, by a plain store
+ */
+#ifndef NC
+#define NC	3
+#endif
+#ifndef NP
+#define NP	1
+#endif
+#ifndef REVOCATIONS
+#define REVOCATIONS	1
+#endif
+#ifndef SPAWNS
+#define SPAWNS	1
+#endif
+#ifndef BLOCKS
+#define BLOCKS	2	/* blocking calls, in all */
+#endif
+
+#define NONE		255
+#define INSIDE		NP	/* a location in a store buffer; 0 .. NP - 1 are the owner words */
+#define RUNNING(c)	(1 + (c))
+#define IDLE(c)		(1 + NC + (c))
+#ifdef BARE_REVOKED
+#define REVOKED(c)	(1 + 2 * NC)
+#else
+#define REVOKED(c)	(1 + 2 * NC + (c))
+#endif
+#define IS_RUNNING(w)	((w) >= RUNNING(0) && (w) < IDLE(0))
+#define IS_IDLE(w)	((w) >= IDLE(0) && (w) < REVOKED(0))
+
+chan sb[NC] = [2] of { byte, byte };
+byte owner[NP];
+bit inside[NC];
+byte given[NC];		/* the mailbox of a spare carrier, NONE: empty */
+bit spare[NC];		/* in the list of spare carriers */
+byte gq, idle, searching;
+bit edge;
+byte spawns = SPAWNS, blocks = BLOCKS;
+byte total, done, acting[NP];	/* ghosts */
+bit stuck[NC], asleep[NC];	/* ghosts */
+
+inline lands(c)
+{
+	if
+	:: loc < NP -> owner[loc] = val
+	:: else -> inside[c] = val
+	fi;
+	loc = 0;
+	val = 0
+}
+
+inline drain(c)
+{
+	d_step {
+		do
+		:: sb[c]?loc,val -> lands(c)
+		:: empty(sb[c]) -> break
+		od
+	}
+}
+
+inline cas_owner(x, from, to)
+{
+	atomic {
+		drain(me);
+		ok = (owner[x] == from);
+		owner[x] = (ok -> to : owner[x])
+	}
+}
+
+inline pop_spare()
+{
+	atomic {
+		drain(me);
+		s = 0;
+		do
+		:: s < NC && spare[s] -> spare[s] = 0; break
+		:: s < NC && !spare[s] -> s++
+		:: s >= NC -> s = NONE; break
+		od
+	}
+}
+
+inline act()
+{
+	atomic { acting[p]++; assert(acting[p] == 1) }
+}
+
+inline enter()
+{
+#ifdef READ_FIRST
+	w = (p == NONE -> 0 : owner[p]);
+	sb[me]!INSIDE,1;
+#else
+	sb[me]!INSIDE,1;
+	w = (p == NONE -> 0 : owner[p]);
+#endif
+	do
+	:: w == RUNNING(me) -> ok = 1; break
+	:: w == REVOKED(me) ->
+#ifdef NO_CAS_BACK
+		sb[me]!p,RUNNING(me);
+		ok = 1;
+		break
+#else
+		cas_owner(p, REVOKED(me), RUNNING(me));
+		if
+		:: ok -> break
+#ifdef CAS_ONCE
+		:: else -> break
+#else
+		:: else -> w = owner[p]		/* given away, or back to me */
+#endif
+		fi
+#endif
+	:: else -> ok = 0; break
+	od;
+	w = 0;
+	if
+	:: ok -> act()
+	:: else -> p = NONE
+	fi
+}
+
+inline leave()
+{
+	acting[p]--;
+	sb[me]!INSIDE,0
+}
+
+inline leave_without()
+{
+	sb[me]!INSIDE,0
+}
+
+/* Idle protocol: idle.pml proves it, here it is only its consequences for owners. */
+inline maybe_wake()
+{
+	if
+	:: idle > 0 && searching == 0 ->
+		atomic {
+			drain(me);
+			if
+			:: searching == 0 -> searching = 1; edge = 1
+			:: else
+			fi
+		}
+	:: else
+	fi
+}
+
+inline drop_token()
+{
+	atomic { drain(me); assert(searching > 0); searching--; token = 0 }
+	maybe_wake()
+}
+
+inline heavy_barrier()
+{
+	x = 0;
+	do
+	:: x < NC -> drain(x); x++
+	:: else -> x = 0; break
+	od
+}
+
+inline queue_thread()
+{
+	atomic { drain(me); gq++ }
+	maybe_wake()
+}
+
+proctype carrier(byte me; byte p)
+{
+	byte loc, val, w, x, s;
+	bit ok, token, again;
+
+	if
+	:: p == NONE -> goto no_processor
+	:: else -> goto user
+	fi;
+
+no_processor:
+	atomic { drain(me); spare[me] = 1 }
+end_spare:
+	atomic { given[me] != NONE -> p = given[me]; given[me] = NONE }
+	enter();
+	if
+	:: ok
+	:: else -> leave_without(); goto no_processor
+	fi;
+
+loop:						/* inside, owner of p */
+	if
+	:: atomic { gq > 0 -> drain(me); gq-- }
+		if
+		:: token -> drop_token()
+		:: !token && again -> maybe_wake()
+		:: else
+		fi;
+		again = 0;
+		leave();
+		goto user
+	:: else -> again = 0
+	fi;
+	atomic { drain(me); idle++ }
+	if
+	:: token -> atomic { drain(me); assert(searching > 0); searching--; token = 0 }
+	:: else
+	fi;
+	heavy_barrier();
+	if
+	:: gq > 0 -> atomic { drain(me); idle--; again = 1 } goto loop
+	:: else
+	fi;
+	acting[p]--;
+	sb[me]!p,IDLE(me);
+	sb[me]!INSIDE,0;
+	asleep[me] = 1;
+end_asleep:
+	atomic { edge -> edge = 0; token = 1; asleep[me] = 0 }
+	sb[me]!INSIDE,1;
+	atomic { drain(me); idle-- }
+#ifdef NO_IDLE_CAS
+	sb[me]!p,RUNNING(me);
+	ok = 1;
+#else
+	cas_owner(p, IDLE(me), RUNNING(me));
+#endif
+	if
+	:: ok -> act(); goto loop
+	:: else
+	fi;
+	p = NONE;
+#ifndef DROP_TOKEN
+	drop_token();
+#endif
+	token = 0;
+	leave_without();
+	goto no_processor;
+
+user:						/* outside, runs a thread, may have lost p */
+	if
+	:: enter(); done++;			/* the thread ends */
+		if
+		:: ok -> goto loop
+		:: else -> leave_without(); goto no_processor
+		fi
+	:: enter();				/* it yields */
+		if
+		:: ok -> queue_thread(); goto loop
+		:: else -> goto take_or_queue
+		fi
+	:: atomic { spawns > 0 -> spawns--; total++ }
+		enter();			/* a call that does not wait: with or without processor */
+		queue_thread();
+		if
+		:: ok -> leave()
+		:: else -> leave_without()
+		fi;
+		goto user
+	:: atomic { blocks > 0 -> blocks-- }
+		enter();
+		if
+		:: ok ->
+			pop_spare();
+			if
+			:: s != NONE ->
+				acting[p]--;
+				sb[me]!p,RUNNING(s);
+				atomic { drain(me); given[s] = p; p = NONE }
+				sb[me]!INSIDE,0
+			:: else -> leave()	/* no spare: it keeps the processor */
+			fi;
+			s = 0
+		:: else -> leave_without()
+		fi;
+		enter();			/* blocking_end */
+		if
+		:: ok -> leave(); goto user
+		:: else -> goto take_or_queue
+		fi
+	:: stuck[me] = 1; goto kept
+	fi;
+
+take_or_queue:					/* inside, without processor, with a thread */
+	x = 0;
+	do
+	:: x >= NP -> break
+	:: else ->
+		w = owner[x];
+		if
+		:: IS_IDLE(w) ->
+			cas_owner(x, w, RUNNING(me));
+			w = 0;
+			if
+			:: ok -> p = x; x = 0; act(); leave(); goto user
+			:: else -> x++
+			fi
+		:: else -> w = 0; x++
+		fi
+	od;
+	x = 0;
+	queue_thread();
+	leave_without();
+	goto no_processor;
+
+kept:
+end_kept:
+	false
+}
+
+proctype monitor()
+{
+	byte loc, val, w, x, s, p, n;
+	bit ok;
+
+	do
+	:: n == REVOCATIONS -> break
+	:: n < REVOCATIONS ->
+		n++;
+		if
+		:: p = 0
+#if NP > 1
+		:: p = 1
+#endif
+		fi;
+		w = owner[p];
+		if
+		:: IS_RUNNING(w) ->
+			w = w - RUNNING(0);
+			atomic {
+				ok = (owner[p] == RUNNING(w));
+				owner[p] = (ok -> REVOKED(w) : owner[p])
+			}
+			if
+			:: ok ->
+#ifndef NO_MEMBARRIER
+				heavy_barrier();
+#endif
+				if
+				:: !inside[w] ->
+					atomic {
+						s = 0;
+						do
+						:: s < NC && spare[s] -> spare[s] = 0; break
+						:: s < NC && !spare[s] -> s++
+						:: s >= NC -> s = NONE; break
+						od
+					}
+				:: else -> s = NONE
+				fi;
+				x = (s == NONE -> w : s);
+				atomic {
+#ifdef GIVE_BY_STORE
+					ok = 1;
+#else
+					ok = (owner[p] == REVOKED(w));
+#endif
+					owner[p] = (ok -> RUNNING(x) : owner[p]);
+					x = 0
+				}
+				if
+				:: s == NONE
+				:: s != NONE && ok -> given[s] = p
+				:: s != NONE && !ok -> spare[s] = 1
+				fi;
+				s = 0
+			:: else
+			fi
+		:: else
+		fi;
+		w = 0
+	od
+}
+
+proctype memory()
+{
+	byte loc, val;
+
+end:	do
+	:: atomic { sb[0]?loc,val -> lands(0) }
+	:: atomic { sb[1]?loc,val -> lands(1) }
+	:: atomic { sb[2]?loc,val -> lands(2) }
+	od
+}
+
+init {
+	byte i, n;
+
+	atomic {
+		do
+		:: i < NC ->
+			given[i] = NONE;
+			if
+			:: i < NP -> owner[i] = RUNNING(i); run carrier(i, i)
+			:: else -> run carrier(i, NONE)
+			fi;
+			i++
+		:: else -> break
+		od;
+		gq = 1;
+		total = NP + 1;
+		run monitor();
+		run memory();
+		i = 0
+	}
+	timeout;
+	atomic {
+		do
+		:: i < NC -> assert(given[i] == NONE); n = n + stuck[i]; i++
+		:: else -> break
+		od;
+		assert(gq + n + done == total);
+		i = 0;
+		do
+		:: i < NP ->
+			assert(IS_RUNNING(owner[i]) || IS_IDLE(owner[i]));
+			assert(!IS_RUNNING(owner[i]) || stuck[owner[i] - RUNNING(0)]);
+			assert(!IS_IDLE(owner[i]) || (gq == 0 && asleep[owner[i] - IDLE(0)]));
+			i++
+		:: else -> break
+		od
+	}
+}
