@@ -88,10 +88,11 @@ else
 	exit 1
 fi
 
+quiet="-qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=120"
 # An index that could not be refreshed may still do; whether it does, the installation tells.
-$as_root DEBIAN_FRONTEND=noninteractive $update -qq ||
+$as_root DEBIAN_FRONTEND=noninteractive $update $quiet >/dev/null ||
 	echo "deps: '$update' failed; trying with the package index that is here" >&2
-if ! $as_root DEBIAN_FRONTEND=noninteractive $install -qq; then
+if ! $as_root DEBIAN_FRONTEND=noninteractive $install $quiet >/dev/null; then
 	echo "deps: the packages could not be installed; as root, run:" >&2
 	echo "    $update && $install" >&2
 	exit 1
