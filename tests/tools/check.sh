@@ -40,6 +40,9 @@ run_tests() {
 		fi
 		rm -rf "$work"
 	done
-	[ "$failures" = 0 ] || exit 1
+	if [ "$failures" -gt 0 ]; then
+		echo "[  FAILED  ] $failures of $# test(s)."
+		exit 1
+	fi
 	echo "[  PASSED  ] $# test(s)."
 }
