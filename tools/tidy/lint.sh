@@ -22,9 +22,12 @@ for file; do
 done
 [ -n "$compiled" ] || exit 0
 
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+status=0
 # shellcheck disable=SC2086
 printf '%s\n' $compiled |
 	xargs -P "$(nproc)" -n 4 clang-tidy -p "$build" --quiet --extra-arg=-Wno-unknown-warning-option \
-		2>&1 | grep -vE '^[0-9]+ warnings? (generated|treated)|^Suppressed |^Use -header-filter'
-# grep has found nothing to print where all is well
-[ $? = 1 ]
+		>"$log" 2>&1 || status=1
+grep -vE '^[0-9]+ warnings? (generated|treated)|^Suppressed |^Use -header-filter' "$log"
+exit $status
