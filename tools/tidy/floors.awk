@@ -25,7 +25,7 @@ BEGIN {
 	floor["serve"] = floor["shim"] = 7
 
 	# Doors between rooms of one floor: who, and which header.
-	door("sys", "arch/arch.h")	# a kernel thread's first frame, and its end
+	door("sys", "arch/arch.h")	# how this processor pauses in a spin, and where its stack is
 
 	# The room of each variant; of one that stands in several rooms, the lowest.
 	n = split(variants, paths, " ")
