@@ -5,12 +5,14 @@
 #
 # Options are remembered in DIR/.configured.  One that is new there (say -Dtests=enabled, after a
 # build that had no need of the tests) is added to a directory that stands, and what meson said the
-# first time about missing libraries is asked again.
+# first time about missing libraries is asked again.  WEFT_OPTIONS has further ones, from outside.
 
 set -eu
 
 dir=$1
 shift
+# shellcheck disable=SC2086 # options have no spaces
+set -- "$@" ${WEFT_OPTIONS-}
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
@@ -37,5 +39,6 @@ if [ -n "$fresh" ]; then
 	echo "configure: adding$fresh to $dir"
 	# shellcheck disable=SC2086 # options have no spaces
 	quietly meson setup --reconfigure "$dir" $fresh
+	# shellcheck disable=SC2086
 	printf '%s\n' $fresh >>"$dir/.configured"
 fi
