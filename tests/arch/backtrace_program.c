@@ -18,6 +18,7 @@ static weft__noinline void leave_context(void)
 
 static weft__noinline void run_context(void *arg)
 {
+	(void)arg;
 	for (;;) {
 		leave_context();
 		KEEP_FRAME();

@@ -38,6 +38,7 @@ static void note_alignment(void *arg)
 
 static void entry_gets_its_argument_on_an_aligned_stack(void **state)
 {
+	(void)state;
 	for (int below = 0; below < 64; below++) {
 		char *top = stack + sizeof(stack) - below;
 
@@ -51,6 +52,7 @@ static void entry_gets_its_argument_on_an_aligned_stack(void **state)
 
 static void a_context_stays_within_its_room(void **state)
 {
+	(void)state;
 	for (int below = 0; below < 64; below++) {
 		char *top = stack + sizeof(stack) - below;
 		char *end = top - WEFT__ARCH_FRAME_BYTES;
@@ -66,6 +68,7 @@ static void a_context_stays_within_its_room(void **state)
 
 static void return_at_once(void *arg)
 {
+	(void)arg;
 }
 
 static void an_entry_that_returns_is_stopped(void **state)
@@ -73,6 +76,7 @@ static void an_entry_that_returns_is_stopped(void **state)
 	int status;
 	pid_t child = fork();
 
+	(void)state;
 	assert_true(child >= 0);
 	if (child == 0) {
 		setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
@@ -114,6 +118,7 @@ static void enter_link(void *arg)
 
 static void a_chain_of_1000_contexts_unwinds(void **state)
 {
+	(void)state;
 	links = malloc(CHAIN_COUNT * sizeof(links[0]));
 	assert_non_null(links);
 	links_intact = 0;
@@ -138,6 +143,7 @@ static weft__noinline void switch_away(void)
 
 static void count_down(void *arg)
 {
+	(void)arg;
 	for (;;) {
 		counter--;
 		switch_home();
@@ -149,6 +155,7 @@ static void a_static_variable_changed_meanwhile_is_seen(void **state)
 {
 	long rounds = 0;
 
+	(void)state;
 	counter = 1000;
 	away_sp = weft__arch_context(stack + sizeof(stack), count_down, NULL);
 	while (counter > 0 && rounds < 2000) {
@@ -160,6 +167,7 @@ static void a_static_variable_changed_meanwhile_is_seen(void **state)
 
 static void scribble(void *arg)
 {
+	(void)arg;
 	for (;;) {
 		probe_scribble();
 		weft__arch_switch(&away_sp, home_sp);
@@ -174,6 +182,7 @@ static void values_in_use_outlive_a_switch(void **state)
 	double d[20], total = 0;
 	long double x;
 
+	(void)state;
 	away_sp = weft__arch_context(stack + sizeof(stack), scribble, NULL);
 	for (int k = 0; k < 16; k++)
 		i[k] = secret << k;
@@ -201,6 +210,7 @@ static weft__noinline long keep_in_red_zone(long a, long b, long c, long d)
 
 static void a_red_zone_outlives_a_switch(void **state)
 {
+	(void)state;
 	away_sp = weft__arch_context(stack + sizeof(stack), scribble, NULL);
 	assert_int_equal(keep_in_red_zone(1, 10, 100, 1000), 3333);
 }

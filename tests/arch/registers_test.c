@@ -82,6 +82,7 @@ static void assembly_and_twin_keep_every_register(void **state)
 {
 	struct exchange assembly, twin;
 
+	(void)state;
 	init_exchange(&assembly, probe_switch, 1);
 	init_exchange(&twin, weft__twin_switch, 1);
 	run_exchange(&assembly);
@@ -99,6 +100,7 @@ static void control_registers_stay_with_the_carrier(void **state)
 	struct exchange assembly, twin;
 	size_t count = 0;
 
+	(void)state;
 	init_exchange(&assembly, probe_switch, 0);
 	init_exchange(&twin, weft__twin_switch, 0);
 	run_exchange(&assembly);
@@ -115,6 +117,7 @@ static void control_registers_stay_with_the_carrier(void **state)
 
 static void a_forgotten_register_is_noticed(void **state)
 {
+	(void)state;
 	for (size_t forgotten = 0; forgotten < WATCHED_COUNT; forgotten++) {
 		struct exchange x;
 

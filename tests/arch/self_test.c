@@ -17,6 +17,7 @@ static void *seen[3];
 
 static void self_is_what_was_set(void **state)
 {
+	(void)state;
 	assert_null(weft__arch_self());
 	weft__arch_self_set(&first);
 	assert_ptr_equal(weft__arch_self(), &first);
@@ -29,6 +30,7 @@ static void self_is_what_was_set(void **state)
 
 static void *set_own_self(void *arg)
 {
+	(void)arg;
 	seen[0] = weft__arch_self();
 	weft__arch_self_set(&second);
 	seen[1] = weft__arch_self();
@@ -39,6 +41,7 @@ static void each_kernel_thread_has_its_own(void **state)
 {
 	pthread_t other;
 
+	(void)state;
 	weft__arch_self_set(&first);
 	seen[0] = &third;
 	assert_int_equal(pthread_create(&other, NULL, set_own_self, NULL), 0);
@@ -52,6 +55,7 @@ static void each_kernel_thread_has_its_own(void **state)
 /* Looks before and after a switch in one function, where a compiler would keep the address. */
 static void look_around(void *arg)
 {
+	(void)arg;
 	seen[0] = weft__arch_self();
 	weft__arch_switch(&away_sp, home_sp);
 	seen[1] = weft__arch_self();
@@ -62,6 +66,7 @@ static void look_around(void *arg)
 
 static void *carry_on(void *arg)
 {
+	(void)arg;
 	weft__arch_self_set(&second);
 	weft__arch_switch(&home_sp, away_sp);
 	return weft__arch_self();
@@ -72,6 +77,7 @@ static void a_context_that_moved_sees_its_new_carrier(void **state)
 	pthread_t other;
 	void *result;
 
+	(void)state;
 	weft__arch_self_set(&first);
 	weft__arch_switch(&home_sp, weft__arch_context(stack + sizeof(stack), look_around, NULL));
 	assert_int_equal(pthread_create(&other, NULL, carry_on, NULL), 0);

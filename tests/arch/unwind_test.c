@@ -57,6 +57,7 @@ static void a_trace_ends_at_the_start_of_its_context(void **state)
 {
 	struct trace traces[2];
 
+	(void)state;
 	away_sp = weft__arch_context(stack + sizeof(stack), trace_twice, traces);
 	weft__arch_switch(&home_sp, away_sp);
 	weft__arch_switch(&home_sp, away_sp);
