@@ -47,7 +47,6 @@ bench:
 tidy:
 	$(DEPS) build test tidy
 	$(CONFIGURE) $(BUILD) -Dtests=enabled
-	@ninja -C $(BUILD) --quiet
 	@tools/tidy/run.sh $(BUILD) $(ARGS)
 
 # The address sanitizer and the one for undefined behaviour, together.
