@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Condition variable: a queue, and nothing else. It keeps no memory of wakes.
+ *
+ * A waiter enters the queue while it holds the mutex, so whoever then changes the condition under
+ * the mutex finds it there:
+ *
+ *   Waiter sees false and unlocks; changer locks, changes, wakes nobody; waiter enters and parks.
+ *	No: it entered before it unlocked.
+ *
+ * It is armed from the moment it enters: a wake between the unlock and the park is one that comes
+ * while it still runs (park.h), and the park returns at once. The unlock in between never waits, so
+ * what was armed stays.
+ *
+ * A woken waiter takes the mutex as anybody does. Rejected: moving waiters into the mutex's queue
+ * (two queues' locks at once, and a wake without the mutex would have nowhere to move them).
+ *
+ * Order: through the mutex.
+ */
+#include <weft/cond.h>
+#include <weft/time.h>
+
+#include "sched/thread.h"
+#include "sched/waitq.h"
+#include "sync/wait.h"
+
+int weft_cond_wait_until(weft_cond *cond, weft_mutex *mutex, int64_t deadline_ns)
+{
+	struct weft_thread *self = weft__self();
+	struct weft__waiter waiter;
+	int code;
+
+	weft__waitq_lock(&cond->waiters);
+	weft__waitq_add(&cond->waiters, &waiter, self);
+	weft__waitq_unlock(&cond->waiters);
+	weft_mutex_unlock(mutex);
+	code = weft__waitq_park(&cond->waiters, &waiter, "condition", deadline_ns);
+	if (code == 0)
+		weft__sync_settle(&cond->waiters);
+	weft_mutex_lock(mutex);
+	return code;
+}
+
+int weft_cond_wait(weft_cond *cond, weft_mutex *mutex)
+{
+	return weft_cond_wait_until(cond, mutex, WEFT_FOREVER);
+}
+
+void weft_cond_wake(weft_cond *cond)
+{
+	struct weft__wakes wakes = { 0 };
+
+	weft__waitq_lock(&cond->waiters);
+	weft__waitq_wake(&cond->waiters, 0, &wakes);
+	weft__waitq_unlock(&cond->waiters);
+	weft__wakes_ready(&wakes);
+}
+
+void weft_cond_wake_all(weft_cond *cond)
+{
+	struct weft__wakes wakes = { 0 };
+
+	weft__waitq_lock(&cond->waiters);
+	weft__waitq_wake_all(&cond->waiters, 0, &wakes);
+	weft__waitq_unlock(&cond->waiters);
+	weft__wakes_ready(&wakes);
+}
