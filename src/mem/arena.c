@@ -28,8 +28,8 @@ static void reset(struct weft__arena *arena)
 
 int weft__arena_create(unsigned slot_log2, struct weft__arena **out_arena)
 {
-	size_t bytes = sizeof(struct weft__arena) +
-		       slot_count_for(slot_log2) * sizeof(struct weft__slot);
+	size_t bytes =
+		sizeof(struct weft__arena) + slot_count_for(slot_log2) * sizeof(struct weft__slot);
 	struct weft__arena *arena;
 	void *at;
 	int rc;

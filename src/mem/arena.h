@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Arenas: where slots of one size come from, 64 MiB or 16 slots of address space at a time, whichever is more.
+ * Arenas: where slots of one size come from, 64 MiB or 16 slots of address space at a time,
+ * whichever is more.
  *
- * The records of an arena and its slots lie apart from the stacks (a smashed stack does not smash them, and a parked thread
- * keeps its one page): 6 bytes a slot. They are never unmapped, so that who finds an arena in the map may read it,
- * whenever: an arena whose stacks went back to the kernel has low == NULL, and is used again.
+ * The records of an arena and its slots lie apart from the stacks (a smashed stack does not smash
+ * them, and a parked thread keeps its one page): 6 bytes a slot. They are never unmapped, so that
+ * who finds an arena in the map may read it, whenever: an arena whose stacks went back to the
+ * kernel has low == NULL, and is used again.
  */
 #ifndef WEFT_MEM_ARENA_H
 #define WEFT_MEM_ARENA_H
@@ -48,8 +50,8 @@ struct weft__arena {
 	uint8_t slot_log2;
 	size_t record_bytes; /* of this mapping */
 	/* guarded by the lock of its size */
-	uint32_t slot_count;       /* atomic for weft__stack_find */
-	struct weft__list link;    /* among the arenas of the same kind; out of any list when NONE */
+	uint32_t slot_count;    /* atomic for weft__stack_find */
+	struct weft__list link; /* among the arenas of the same kind; out of any list when NONE */
 	enum weft__slot_kind kind; /* of the best free slot */
 	uint32_t used;             /* taken */
 	uint32_t warm;             /* free, with pages */
@@ -76,7 +78,8 @@ void weft__arena_push(struct weft__arena *arena, enum weft__slot_kind kind, unsi
 unsigned weft__arena_pop(struct weft__arena *arena, enum weft__slot_kind kind);
 enum weft__slot_kind weft__arena_best(const struct weft__arena *arena);
 
-/* map.c: which arena an address lies in. Reading is async-signal-safe and constant time. NULL: none. */
+/* map.c: which arena an address lies in. Reading is async-signal-safe and constant time. NULL:
+ * none. */
 struct weft__arena *weft__map_find(const void *address);
 int weft__map_set(char *low, size_t bytes, struct weft__arena *arena); /* -ENOMEM: nothing is set */
 void weft__map_clear(char *low, size_t bytes);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The map from addresses to arenas: a tree of two levels over chunks of 64 MiB, as all arenas begin and end at multiples of that.
- * It covers 48 bits of address; the kernel hands out no more unless asked. A leaf speaks for 128 GiB and is never given
- * back, so reading needs no lock and is async-signal-safe. Written by whoever opens or closes the arena, which no two do at once.
+ * The map from addresses to arenas: a tree of two levels over chunks of 64 MiB, as all arenas begin
+ * and end at multiples of that. It covers 48 bits of address; the kernel hands out no more unless
+ * asked. A leaf speaks for 128 GiB and is never given back, so reading needs no lock and is
+ * async-signal-safe. Written by whoever opens or closes the arena, which no two do at once.
  */
 #include <errno.h>
 

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Taking and giving back. Each size of slot has its arenas, sorted by the best free slot that they have, and a spin lock. System calls
- * happen outside the lock, on slots that nobody else sees meanwhile:
+ * Taking and giving back. Each size of slot has its arenas, sorted by the best free slot that they
+ * have, and a spin lock. System calls happen outside the lock, on slots that nobody else sees
+ * meanwhile:
  *
  *   (in use) -> give -> WARM -> take -> (in use)
  *                        \-> cool (discarding) -> COLD -> take -> (in use)
  *   BARE -> take (guarding) -> (in use)
  *                \-> the guard failed -> BARE
  *
- * An arena whose slots are all free and cold is unmapped, unless it is the last of its size or somebody walks.
+ * An arena whose slots are all free and cold is unmapped, unless it is the last of its size or
+ * somebody walks.
  *
- * Rejected: one list of free slots per size (an arena could then not be taken out of it); warm slots without a bound (the
- * memory of the worst moment would stay for ever); discarding at once (1.1 us each; 0.3 us in batches of 32).
+ * Rejected: one list of free slots per size (an arena could then not be taken out of it); warm
+ * slots without a bound (the memory of the worst moment would stay for ever); discarding at once
+ * (1.1 us each; 0.3 us in batches of 32).
  */
 #include <errno.h>
 
@@ -32,8 +35,9 @@ struct size {
 	uint32_t lock;
 	/* guarded by lock; the counts are atomic for those who only look */
 	bool is_ready;
-	struct weft__list arenas[WEFT__SLOT_KINDS]; /* by the best free slot; the front was changed last */
-	struct weft__arena *closed;                 /* arenas without stacks, linked by `link.next` */
+	struct weft__list
+		arenas[WEFT__SLOT_KINDS]; /* by the best free slot; the front was changed last */
+	struct weft__arena *closed;       /* arenas without stacks, linked by `link.next` */
 	uint32_t open_count;
 	uint32_t used, warm;
 	uint32_t walkers; /* arenas are not unmapped meanwhile */
@@ -236,8 +240,8 @@ static void collect(struct size *size, struct batch *batch)
 {
 	lock_size(size);
 	while (batch->count < WEFT__DISCARD_MAX && is_above_bound(size, 0)) {
-		struct weft__arena *arena = container_of(size->arenas[WEFT__SLOT_WARM].prev,
-							 struct weft__arena, link);
+		struct weft__arena *arena =
+			container_of(size->arenas[WEFT__SLOT_WARM].prev, struct weft__arena, link);
 		unsigned index = weft__arena_pop(arena, WEFT__SLOT_WARM);
 
 		arena->warm--;

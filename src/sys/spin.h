@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A spin lock: one word, 0 when free. For sections of a few dozen instructions without a system call; whoever finds it
- * taken for long gives the CPU away, because the holder may be a kernel thread that the kernel has stopped. Not fair, not
- * recursive; no thread of ours waits (parks) while it holds one.
+ * A spin lock: one word, 0 when free. For sections of a few dozen instructions without a system
+ * call; whoever finds it taken for long gives the CPU away, because the holder may be a kernel
+ * thread that the kernel has stopped. Not fair, not recursive; no thread of ours waits (parks)
+ * while it holds one.
  */
 #ifndef WEFT_SYS_SPIN_H
 #define WEFT_SYS_SPIN_H

@@ -29,15 +29,16 @@ unsigned weft__sys_cpu_count(void); /* that this process may use; at least 1 */
 /* ---- memory */
 /*
  * Address space, not committed, without huge pages, readable and writable, zero, aligned to `align`
- * (a power of two). -ENOMEM: none left, or the limit on mappings; -EAGAIN: the limit on locked memory.
+ * (a power of two). -ENOMEM: none left, or the limit on mappings; -EAGAIN: the limit on locked
+ * memory.
  */
 int weft__sys_reserve(size_t bytes, size_t align, void **out_at);
 void weft__sys_unreserve(void *at, size_t bytes);
 /*
- * Makes [at, at+bytes) trap, checked by its effect; it stays so through weft__sys_discard. Returns how:
- * 0, or 1 where each guard costs a mapping of the kernel's limited number; weft__sys_unguard, given the
- * same, takes it back (memory whose guards answered 1 needs that before weft__sys_unreserve).
- * -ENOMEM: no memory; -EAGAIN: too many mappings.
+ * Makes [at, at+bytes) trap, checked by its effect; it stays so through weft__sys_discard. Returns
+ * how: 0, or 1 where each guard costs a mapping of the kernel's limited number; weft__sys_unguard,
+ * given the same, takes it back (memory whose guards answered 1 needs that before
+ * weft__sys_unreserve). -ENOMEM: no memory; -EAGAIN: too many mappings.
  */
 int weft__sys_guard(void *at, size_t bytes);
 void weft__sys_unguard(void *at, size_t bytes, int how);
@@ -51,7 +52,8 @@ void weft__sys_discard_each(void *const at[], size_t bytes, int count);
 typedef struct weft__sys_thread {
 	uintptr_t handle;
 } weft__sys_thread;
-/* -EAGAIN, -ENOMEM. stack_bytes 0: the system's default; name: its first 15 bytes, NULL: the creator's. */
+/* -EAGAIN, -ENOMEM. stack_bytes 0: the system's default; name: its first 15 bytes, NULL: the
+ * creator's. */
 int weft__sys_thread_start(void *(*function)(void *), void *arg, size_t stack_bytes,
 			   const char *name, weft__sys_thread *out_thread);
 void weft__sys_thread_join(weft__sys_thread thread);
@@ -72,8 +74,10 @@ int weft__sys_thread_at_exit(void (*function)(void *), void *arg);
 int weft__sys_wait(uint32_t *word, uint32_t expected, int64_t deadline_ns);
 void weft__sys_wake(uint32_t *word, int count);
 
-/* ---- order: a light barrier here and a heavy one there order a store before a load on both sides */
-extern bool weft__sys_has_heavy_barrier; /* false: the light one is a full fence. Constant from start */
+/* ---- order: a light barrier here and a heavy one there order a store before a load on both
+ * sides */
+extern bool
+	weft__sys_has_heavy_barrier; /* false: the light one is a full fence. Constant from start */
 void weft__sys_heavy_barrier(void);
 void weft__sys_full_fence(void); /* this CPU alone; used where there is no heavy barrier */
 static inline void weft__sys_light_barrier(void)
@@ -93,23 +97,24 @@ struct weft__sys_event {
 	uint32_t ready;
 };
 int weft__sys_poller_open(void); /* closed by weft__sys_close */
-/* Both directions, edge triggered; what is ready now is the first edge. -EEXIST; -EPERM: a kind that
- * cannot be waited for (a regular file): always ready. */
+/* Both directions, edge triggered; what is ready now is the first edge. -EEXIST; -EPERM: a kind
+ * that cannot be waited for (a regular file): always ready. */
 int weft__sys_poller_add(int poller, int fd, uint64_t tag);
 int weft__sys_poller_remove(int poller, int fd);
-/* Descriptors that weft does not own: reports once, adding it when it is not there. `wanted`: WEFT__POLL_ bits. */
+/* Descriptors that weft does not own: reports once, adding it when it is not there. `wanted`:
+ * WEFT__POLL_ bits. */
 int weft__sys_poller_once(int poller, int fd, uint32_t wanted, uint64_t tag);
 /* How many events; 0: the deadline has passed (one in the past: looks only); -EINTR. */
 int weft__sys_poller_wait(int poller, struct weft__sys_event *out_events, int max,
 			  int64_t deadline_ns);
-/* A descriptor for weft__sys_poller_add that brings one event for every weft__sys_bell_ring (several
- * may become one) without being read. Adding it may bring one more. */
+/* A descriptor for weft__sys_poller_add that brings one event for every weft__sys_bell_ring
+ * (several may become one) without being read. Adding it may bring one more. */
 int weft__sys_bell_open(void);
 void weft__sys_bell_ring(int bell); /* async-signal-safe */
 void weft__sys_bell_clear(int bell);
 /*
- * Waits until fd (-1: none) is ready for `wanted` or the bell (-1: none) has rung and was not cleared.
- * WEFT__POLL_ bits; 0: only the bell; -ETIMEDOUT; -EBADF. For kernel threads.
+ * Waits until fd (-1: none) is ready for `wanted` or the bell (-1: none) has rung and was not
+ * cleared. WEFT__POLL_ bits; 0: only the bell; -ETIMEDOUT; -EBADF. For kernel threads.
  */
 int weft__sys_poll(int fd, uint32_t wanted, int bell, int64_t deadline_ns);
 
@@ -119,20 +124,21 @@ int weft__sys_close(int fd);                                    /* -EINTR: close
 int weft__sys_nonblock(int fd);
 bool weft__sys_is_socket(int fd);
 bool weft__sys_is_nonblock(int fd);
-bool weft__sys_is_file(int fd); /* regular: always ready */
+bool weft__sys_is_file(int fd);     /* regular: always ready */
 int weft__sys_pipe(int out_fds[2]); /* non-blocking, close-on-exec */
 /* Sockets: never wait, whatever O_NONBLOCK says (-EAGAIN); no SIGPIPE. */
 ssize_t weft__sys_recv(int fd, void *out, size_t bytes);
 ssize_t weft__sys_send(int fd, const void *from, size_t bytes);
 ssize_t weft__sys_recvv(int fd, const struct iovec *parts, int count);
 ssize_t weft__sys_sendv(int fd, const struct iovec *parts, int count);
-/* What is no socket: these wait if the descriptor is a blocking one (SIGPIPE: as the system does). */
+/* What is no socket: these wait if the descriptor is a blocking one (SIGPIPE: as the system
+ * does). */
 ssize_t weft__sys_read(int fd, void *out, size_t bytes);
 ssize_t weft__sys_write(int fd, const void *from, size_t bytes);
 ssize_t weft__sys_readv(int fd, const struct iovec *parts, int count);
 ssize_t weft__sys_writev(int fd, const struct iovec *parts, int count);
-/* The same for blocking descriptors, files excepted: -EAGAIN where the plain call would wait, as far as the
- * kernel can tell. Where it cannot, writev_now writes at most 4,096 bytes. */
+/* The same for blocking descriptors, files excepted: -EAGAIN where the plain call would wait, as
+ * far as the kernel can tell. Where it cannot, writev_now writes at most 4,096 bytes. */
 ssize_t weft__sys_readv_now(int fd, const struct iovec *parts, int count);
 ssize_t weft__sys_writev_now(int fd, const struct iovec *parts, int count);
 /* *offset moves on by what is returned; no SIGPIPE. out_fd must be non-blocking. */
@@ -151,8 +157,10 @@ int weft__sys_fd_limit(void); /* one above the highest number that a descriptor 
 /* ---- faults: SIGSEGV and SIGBUS of the program's own instructions, on the alternate stack */
 /* True: go on as if nothing had been; false: what was there before the handler goes on. */
 typedef bool weft__sys_fault_handler(void *address, void *program_counter, void *stack_pointer);
-int weft__sys_fault_install(weft__sys_fault_handler *handler); /* once per process; later calls do nothing */
-/* Gives the calling kernel thread an alternate stack; NULL: it had one and keeps it. -ENOMEM, -EAGAIN */
+int weft__sys_fault_install(
+	weft__sys_fault_handler *handler); /* once per process; later calls do nothing */
+/* Gives the calling kernel thread an alternate stack; NULL: it had one and keeps it. -ENOMEM,
+ * -EAGAIN */
 int weft__sys_fault_stack(void **out_stack);
 void weft__sys_fault_stack_drop(void *stack); /* by the same kernel thread; NULL: nothing to do */
 

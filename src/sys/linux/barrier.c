@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The heavy barrier: membarrier(2), private and expedited, makes every CPU that runs a kernel thread of this process
- * execute a full fence. The other side then needs to restrain its compiler only.
+ * The heavy barrier: membarrier(2), private and expedited, makes every CPU that runs a kernel
+ * thread of this process execute a full fence. The other side then needs to restrain its compiler
+ * only.
  *
- * Registration happens before main: while there is one kernel thread it costs nothing, later it waits for an RCU grace
- * period. fork's child inherits it.
+ * Registration happens before main: while there is one kernel thread it costs nothing, later it
+ * waits for an RCU grace period. fork's child inherits it.
  */
 #include <errno.h>
 #include <linux/membarrier.h>
@@ -23,8 +24,7 @@ static int membarrier(int command)
 
 static __attribute__((constructor)) void register_intent(void)
 {
-	weft__sys_has_heavy_barrier =
-		membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0;
+	weft__sys_has_heavy_barrier = membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0;
 }
 
 void weft__sys_full_fence(void)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Faults: SIGSEGV and SIGBUS that an instruction of the program caused go to one handler, on the alternate stack. If it does
- * not settle the matter, what was there before goes on: an earlier handler is called; the default action is put back
- * and the instruction runs into it again, so that the process dies where it failed.
+ * Faults: SIGSEGV and SIGBUS that an instruction of the program caused go to one handler, on the
+ * alternate stack. If it does not settle the matter, what was there before goes on: an earlier
+ * handler is called; the default action is put back and the instruction runs into it again, so that
+ * the process dies where it failed.
  */
 #include <errno.h>
 #include <signal.h>
@@ -16,7 +17,7 @@
 
 #define STACK_BYTES ((size_t)65536)
 
-static weft__sys_fault_handler *fault_handler; /* atomic; set once */
+static weft__sys_fault_handler *fault_handler;   /* atomic; set once */
 static struct sigaction before_segv, before_bus; /* constant once a handler is installed */
 
 static void go_on_as_before(int number, siginfo_t *info, void *context)
@@ -62,7 +63,8 @@ int weft__sys_fault_install(weft__sys_fault_handler *handler)
 		return 0;
 	sigemptyset(&action.sa_mask);
 	/* What is there is read first: a fault may come as soon as the handler stands. */
-	if (sigaction(SIGSEGV, NULL, &before_segv) != 0 || sigaction(SIGBUS, NULL, &before_bus) != 0)
+	if (sigaction(SIGSEGV, NULL, &before_segv) != 0 ||
+	    sigaction(SIGBUS, NULL, &before_bus) != 0)
 		return -errno;
 	atomic_store_release(&fault_handler, handler);
 	if (sigaction(SIGSEGV, &action, NULL) != 0 || sigaction(SIGBUS, &action, NULL) != 0)

@@ -104,7 +104,8 @@ static bool is_ready(int fd, short wanted)
 	return poll(&polled, 1, 0) != 0;
 }
 
-/* Another reader may take what poll saw, and the read then waits: the kernel offers no better here. */
+/* Another reader may take what poll saw, and the read then waits: the kernel offers no better
+ * here. */
 ssize_t weft__sys_readv_now(int fd, const struct iovec *parts, int count)
 {
 	if (!weft__sys_force.no_nowait) {
@@ -135,7 +136,8 @@ ssize_t weft__sys_writev_now(int fd, const struct iovec *parts, int count)
 	}
 	if (count <= 0)
 		return 0;
-	return answer(write(fd, parts->iov_base, parts->iov_len < PIPE_BUF ? parts->iov_len : PIPE_BUF));
+	return answer(
+		write(fd, parts->iov_base, parts->iov_len < PIPE_BUF ? parts->iov_len : PIPE_BUF));
 }
 
 static bool is_pending(int number)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a test may force on this floor: an older kernel, an emulator, the end of a resource. All zero: nothing. Written
- * only while one kernel thread runs; read on cold paths.
+ * What a test may force on this floor: an older kernel, an emulator, the end of a resource. All
+ * zero: nothing. Written only while one kernel thread runs; read on cold paths.
  */
 #ifndef WEFT_SYS_LINUX_FORCE_H
 #define WEFT_SYS_LINUX_FORCE_H

@@ -2,16 +2,18 @@
 /*
  * Guards: pages that trap.
  *
- * MADV_GUARD_INSTALL (Linux 6.13) marks the page tables and costs no mapping, so there may be a million. It is believed
- * only after its effect has been seen once: an emulator (qemu-user) answers 0 and installs nothing. Under mlockall it is
- * EINVAL, which may begin at any time, so each call falls back on its own.
+ * MADV_GUARD_INSTALL (Linux 6.13) marks the page tables and costs no mapping, so there may be a
+ * million. It is believed only after its effect has been seen once: an emulator (qemu-user) answers
+ * 0 and installs nothing. Under mlockall it is EINVAL, which may begin at any time, so each call
+ * falls back on its own.
  *
- * mprotect makes two mappings of one. The kernel has a limit on them (vm.max_map_count, 65,530) that the whole program
- * shares: guards stop a little before half of it, near 32,000, so that the rest of the program can still map memory.
+ * mprotect makes two mappings of one. The kernel has a limit on them (vm.max_map_count, 65,530)
+ * that the whole program shares: guards stop a little before half of it, near 32,000, so that the
+ * rest of the program can still map memory.
  *
- * Rejected: a probe at each guard (1 us, three times the guard itself); probing by write(2) (needs a descriptor; a futex
- * wait reads the word in the kernel too, and answers EFAULT where it traps); guards in batches (process_madvise:
- * 330 ns each against 320 one by one).
+ * Rejected: a probe at each guard (1 us, three times the guard itself); probing by write(2) (needs
+ * a descriptor; a futex wait reads the word in the kernel too, and answers EFAULT where it traps);
+ * guards in batches (process_madvise: 330 ns each against 320 one by one).
  */
 #include <errno.h>
 #include <fcntl.h>

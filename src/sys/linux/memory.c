@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Address space for stacks. MAP_NORESERVE: a reservation of gigabytes is no promise to use them. MADV_NOHUGEPAGE: one
- * touched page would become 2 MiB. What can be discarded is discarded by process_madvise on oneself, 32 ranges a call,
- * at a quarter of the price; PIDFD_SELF names oneself without a descriptor, which fork's child would inherit and which
- * would then name its parent.
+ * Address space for stacks. MAP_NORESERVE: a reservation of gigabytes is no promise to use them.
+ * MADV_NOHUGEPAGE: one touched page would become 2 MiB. What can be discarded is discarded by
+ * process_madvise on oneself, 32 ranges a call, at a quarter of the price; PIDFD_SELF names oneself
+ * without a descriptor, which fork's child would inherit and which would then name its parent.
  */
 #include <errno.h>
 #include <string.h>

@@ -2,8 +2,8 @@
 /*
  * Pollers: epoll, edge triggered for what weft owns, one-shot for what it does not.
  *
- * A bell is an eventfd: each write to it is a new edge, read or not. epoll_pwait2 (Linux 5.11) waits to the nanosecond;
- * without it a wait ends up to a millisecond late, never early.
+ * A bell is an eventfd: each write to it is a new edge, read or not. epoll_pwait2 (Linux 5.11)
+ * waits to the nanosecond; without it a wait ends up to a millisecond late, never early.
  */
 #include <errno.h>
 #include <limits.h>
@@ -109,12 +109,13 @@ static int wait_to_the_millisecond(int poller, struct epoll_event *events, int m
 static int wait_events(int poller, struct epoll_event *events, int max, const struct timespec *left)
 {
 	if (atomic_load_relaxed(&has_pwait2) && !weft__sys_force.no_pwait2) {
-		int count = (int)syscall(SYS_epoll_pwait2, poller, events, max, left, NULL,
-					 (size_t)0);
+		int count =
+			(int)syscall(SYS_epoll_pwait2, poller, events, max, left, NULL, (size_t)0);
 
 		if (count >= 0 || (errno != ENOSYS && errno != EPERM))
 			return count;
-		atomic_store_relaxed(&has_pwait2, false); /* EPERM: a sandbox that does not know it */
+		atomic_store_relaxed(&has_pwait2,
+				     false); /* EPERM: a sandbox that does not know it */
 	}
 	return wait_to_the_millisecond(poller, events, max, left);
 }

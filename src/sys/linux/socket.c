@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Sockets. MSG_DONTWAIT: they never wait, even where somebody else owns the descriptor and wants it blocking. */
+/* Sockets. MSG_DONTWAIT: they never wait, even where somebody else owns the descriptor and wants it
+ * blocking. */
 #include <errno.h>
 #include <sys/socket.h>
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Kernel threads, by way of the C library: its own data (errno, malloc's caches) must exist on each of them. They sleep
- * with a timer slack of 1 ns, so that a wait ends when its deadline passes and not up to 50 us later.
+ * Kernel threads, by way of the C library: its own data (errno, malloc's caches) must exist on each
+ * of them. They sleep with a timer slack of 1 ns, so that a wait ends when its deadline passes and
+ * not up to 50 us later.
  */
 #include <errno.h>
 #include <pthread.h>
