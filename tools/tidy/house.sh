@@ -7,6 +7,7 @@
 #   no file of src/ has more than 600 lines, no assembly more than 120
 #   atomics of src/ go through base/atomic.h, whose names say the order
 #   no include leads through ".."
+#   no header of src/ hides one of the system's (src/sys/poll.h would hide <sys/poll.h>)
 #   every link in a document leads to a file
 
 set -u
@@ -48,6 +49,12 @@ if [ $# -gt 0 ]; then
 	found=$(grep -nE '^[[:space:]]*#[[:space:]]*include.*\.\./' "$@" /dev/null) &&
 		complain "$found: climbs out of its folder"
 fi
+
+for file in $(files 'src/*.h'); do
+	name=${file#src/}
+	echo "#include <$name>" | cc -E -x c - >/dev/null 2>&1 &&
+		complain "$file: hides the system's <$name>"
+done
 
 for file in $(files '*.md'); do
 	folder=$(dirname "$file")
