@@ -25,6 +25,12 @@ void probe_registers(change_stacks *change, void **out_sp, void *to_sp, const ui
 /* Leaves rubbish in every register that a call may change. */
 void probe_scribble(void);
 
+/*
+ * Switches as weft__arch_switch does, from a function that keeps values in the RED_ZONE_BYTES below
+ * the stack pointer (registers.h).  Returns how many of the 8-byte words there have changed.
+ */
+int probe_red_zone(void **out_sp, void *to_sp);
+
 /* weft__arch_switch as a function. */
 change_stacks probe_switch;
 

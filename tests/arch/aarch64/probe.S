@@ -59,6 +59,10 @@
 	add	sp, sp, #176
 	ret
 
+/* int probe_red_zone(void **out_sp, void *to_sp);	there is none */
+	function probe_red_zone
+	udf	#0
+
 /* void probe_scribble(void);	x18 is left alone: some systems reserve it. */
 	function probe_scribble
 	mov	x0, #0x5c5c

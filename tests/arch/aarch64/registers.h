@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The registers that probe.S watches, in its order. */
+#define RED_ZONE_BYTES 0
+#define FLOATING_REGISTER "w"
+
 static const struct watched_register watched[] = {
 	{ "x19", ~0ull, 0, 1 },
 	{ "x20", ~0ull, 0, 1 },

@@ -57,6 +57,22 @@
 	popq	%rbx
 	ret
 
+/* int probe_red_zone(void **out_sp, void *to_sp); */
+	function probe_red_zone
+	.irp	n, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16
+	movq	$0x1234\n, -8*\n(%rsp)
+	.endr
+	leaq	1f(%rip), %rax
+	jmp	weft__arch_swap
+1:	xorl	%eax, %eax
+	.irp	n, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16
+	xorl	%ecx, %ecx
+	cmpq	$0x1234\n, -8*\n(%rsp)
+	setne	%cl
+	addl	%ecx, %eax
+	.endr
+	ret
+
 /* void probe_scribble(void); */
 	function probe_scribble
 	movq	$0x5c5c5c5c5c5c5c5c, %rax

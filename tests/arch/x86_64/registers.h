@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The registers that probe.S watches, in its order. */
+#define RED_ZONE_BYTES 128
+#define FLOATING_REGISTER "x"
+
 static const struct watched_register watched[] = {
 	{ "rbx", ~0ull, 0, 1 },
 	{ "rbp", ~0ull, 0, 1 },
