@@ -80,6 +80,14 @@ extern bool
 	weft__sys_has_heavy_barrier; /* false: the light one is a full fence. Constant from start */
 void weft__sys_heavy_barrier(void);
 void weft__sys_full_fence(void); /* this CPU alone; used where there is no heavy barrier */
+static inline void weft__sys_full_barrier(void)
+{
+	uint32_t any = 0;
+
+	/* A locked operation: what sanitizers understand, and no dearer than a fence. */
+	(void)__atomic_fetch_add(&any, 0, __ATOMIC_SEQ_CST);
+	weft__atomic_point();
+}
 static inline void weft__sys_light_barrier(void)
 {
 	atomic_compiler_barrier();

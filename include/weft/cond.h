@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Condition variable: threads wait, with a mutex held, until another says that something has changed. All-zero is ready for use; nothing to take away.
+ * Wait in a loop that checks the condition: by the time a waiter has the mutex again others may have run.
+ */
+#ifndef WEFT_COND_H
+#define WEFT_COND_H
+
+#include <weft/api.h>
+#include <weft/mutex.h>
+
+WEFT_API_BEGIN
+
+typedef struct weft_cond {
+	weft__waitq waiters;
+} weft_cond;
+
+#define WEFT_COND_INIT { { 0, 0, 0 } }
+
+/* Unlocks the mutex, waits to be woken, locks the mutex again: no wake between the first two is missed. The mutex is held on return, whatever is
+ * returned. Returns 0: woken; _until: -ETIMEDOUT. Does not wake by itself. */
+WEFT_API int weft_cond_wait(weft_cond *cond, weft_mutex *mutex);
+WEFT_API int weft_cond_wait_until(weft_cond *cond, weft_mutex *mutex, int64_t deadline_ns);
+
+/* Wakes the one that has waited longest, if any / all that wait. With or without the mutex held. */
+WEFT_API void weft_cond_wake(weft_cond *cond);
+WEFT_API void weft_cond_wake_all(weft_cond *cond);
+
+WEFT_API_END
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Inspection: what the threads of this process do. A walk is a snapshot taken while everything runs on: each entry is
+ * consistent in itself (a thread that ended while it was read is left out), the whole is not of one instant.
+ */
+#ifndef WEFT_INSPECT_H
+#define WEFT_INSPECT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <weft/api.h>
+#include <weft/thread.h>
+
+WEFT_API_BEGIN
+
+typedef struct weft_thread_info {
+	uint64_t id;
+	char name[32];
+	weft_kind kind;
+	const char *state;    /* "running", "ready", "waiting", "blocking", "ended" */
+	const char *reason;   /* what a waiting thread waits for: "mutex", "sleep", "read" …; "" otherwise */
+	int64_t since_ns;     /* when it came into this state, by its processor's cached clock (may lag); 0: not known */
+	size_t stack_bytes;   /* usable */
+	size_t stack_used;    /* bytes in use when it last gave way; 0: not known */
+	const void *sched;    /* identifies the scheduler; NULL for kernel threads */
+	uint64_t switches;    /* how often it was given the CPU by a scheduler */
+} weft_thread_info;
+
+typedef struct weft_processor_info {
+	unsigned index;
+	const char *state;   /* "running", "idle", "handed off" */
+	uint64_t current_id; /* the thread that runs; 0: none */
+	size_t queued;       /* ready threads in its own queue */
+	size_t timers;
+	uint64_t switches, steals, polls, hand_offs;
+} weft_processor_info;
+
+typedef struct weft_sched_info {
+	const void *sched;
+	char name[32];
+	unsigned processors, carriers, spare_carriers;
+	size_t global_queued;
+	int64_t threads; /* alive */
+	int strict;
+} weft_sched_info;
+
+/* Each calls the visitor for every item; a visitor that returns non-zero ends the walk, and that is returned, else 0. The visitor must not wait or spawn. */
+WEFT_API int weft_inspect_threads(int (*visit)(void *arg, const weft_thread_info *thread), void *arg);
+WEFT_API int weft_inspect_scheds(int (*visit)(void *arg, const weft_sched_info *sched), void *arg);
+WEFT_API int weft_inspect_processors(const void *sched, int (*visit)(void *arg, const weft_processor_info *processor),
+				     void *arg);
+
+WEFT_API_END
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* Time: nanoseconds of CLOCK_MONOTONIC in an int64_t. All deadlines are absolute. */
+#ifndef WEFT_TIME_H
+#define WEFT_TIME_H
+
+#include <stdint.h>
+
+#include <weft/api.h>
+
+#define WEFT_US INT64_C(1000)
+#define WEFT_MS INT64_C(1000000)
+#define WEFT_SECOND INT64_C(1000000000)
+/* the deadline that never passes */
+#define WEFT_FOREVER INT64_MAX
+
+WEFT_API_BEGIN
+
+/* The clock now. Cost: one vDSO read (27 ns). Context: async-signal-safe. Progress: wait-free. */
+WEFT_API int64_t weft_now(void);
+
+/* Stops the calling thread for at least `duration_ns`; zero or less is a yield. Returns 0. */
+WEFT_API int weft_sleep(int64_t duration_ns);
+
+/* Stops the calling thread until the deadline has passed, never wakes early. Returns 0. Cost: bench sleep-100k. */
+WEFT_API int weft_sleep_until(int64_t deadline_ns);
+
+WEFT_API_END
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* Wait group: counts things under way; threads wait until none is. All-zero: none. It can be used again when it has come to zero. */
+#ifndef WEFT_WAIT_GROUP_H
+#define WEFT_WAIT_GROUP_H
+
+#include <stdint.h>
+
+#include <weft/api.h>
+#include <weft/mutex.h>
+
+WEFT_API_BEGIN
+
+typedef struct weft_wait_group {
+	int64_t count;
+	weft__waitq waiters;
+} weft_wait_group;
+
+#define WEFT_WAIT_GROUP_INIT { 0, { 0, 0, 0 } }
+
+/* Adds n (negative takes away); at zero all that wait go on. Below zero: stops the program. Add before you start what will be done. */
+WEFT_API void weft_wait_group_add(weft_wait_group *group, int64_t n);
+static inline void weft_wait_group_done(weft_wait_group *group)
+{
+	weft_wait_group_add(group, -1);
+}
+
+/* Waits for zero. Returns 0; _try: -EBUSY; _until: -ETIMEDOUT. */
+WEFT_API int weft_wait_group_wait(weft_wait_group *group);
+WEFT_API int weft_wait_group_wait_try(weft_wait_group *group);
+WEFT_API int weft_wait_group_wait_until(weft_wait_group *group, int64_t deadline_ns);
+
+WEFT_API_END
+
+#endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Carrier: a kernel thread that runs user-level threads. Its own stack holds this loop, which runs only when its processor
+ * has nothing to run, or when it has no processor: then it is a spare and sleeps on its own word.
+ */
+#include "base/panic.h"
+#include "sched/engine.h"
+#include "sys/spin.h"
+
+#define CARRIER_STACK_BYTES (256 * 1024)
+
+void weft__carrier_wake(struct weft__carrier *carrier, struct weft__processor *given)
+{
+	carrier->given = given;
+	atomic_store_release(&carrier->wake_word, 1);
+	weft__sys_wake(&carrier->wake_word, 1);
+}
+
+/* Sleeps until a processor is given to this carrier. False: the scheduler ends. */
+static bool wait_for_processor(struct weft__carrier *carrier)
+{
+	struct weft_sched *sched = carrier->sched;
+
+	weft__spin_lock(&sched->lock);
+	if (sched->stopping) {
+		weft__spin_unlock(&sched->lock);
+		return false;
+	}
+	atomic_store_relaxed(&carrier->wake_word, 0);
+	weft__list_push_front(&sched->spares, &carrier->spare);
+	atomic_store_relaxed(&sched->spare_count, sched->spare_count + 1);
+	weft__spin_unlock(&sched->lock);
+	while (atomic_load_acquire(&carrier->wake_word) == 0)
+		weft__sys_wait(&carrier->wake_word, 0, WEFT_FOREVER);
+	carrier->processor = carrier->given;
+	return carrier->processor != NULL;
+}
+
+static void run_threads(struct weft__carrier *carrier)
+{
+	struct weft_thread *next;
+
+	for (;;) {
+		/* A thread that queued itself for want of a processor left this carrier without one. */
+		if (carrier->processor == NULL && !wait_for_processor(carrier))
+			return;
+		next = weft__find_work(carrier);
+		if (next != NULL)
+			weft__switch_to(&carrier->loop, next, WEFT__AFTER_NOTHING);
+		else if (atomic_load_acquire(&carrier->sched->stopping))
+			return;
+	}
+}
+
+static void *carrier_main(void *arg)
+{
+	struct weft__carrier *carrier = arg;
+	struct weft_thread *loop = &carrier->loop;
+	void *low;
+	size_t bytes;
+
+	weft__sys_thread_stack(&low, &bytes);
+	weft__fiber_adopt(&loop->fiber, low, bytes);
+	weft__arch_self_set(loop);
+	if (weft__sys_fault_stack(&carrier->fault_stack) < 0)
+		carrier->fault_stack = NULL; /* an overflow ends the process without a report */
+	run_threads(carrier);
+	if (carrier->fault_stack != NULL)
+		weft__sys_fault_stack_drop(carrier->fault_stack);
+	/* Each ring wakes one sleeper: pass it on. */
+	weft__poller_ring(&carrier->sched->poller);
+	weft__arch_self_set(NULL);
+	return NULL;
+}
+
+int weft__carrier_start(struct weft_sched *sched, struct weft__processor *processor)
+{
+	struct weft__carrier *carrier;
+	void *at;
+	size_t bytes = (sizeof *carrier + WEFT__PAGE - 1) & ~(WEFT__PAGE - 1);
+	int error = weft__sys_reserve(bytes, WEFT__PAGE, &at);
+
+	if (error < 0)
+		return error;
+	carrier = at;
+	carrier->sched = sched;
+	carrier->processor = processor;
+	carrier->loop.carrier = carrier;
+	carrier->loop.sched = sched;
+	carrier->loop.is_loop = 1;
+	carrier->loop.kind = WEFT_KERNEL;
+	carrier->loop.bell = -1;
+	weft__list_init(&carrier->spare);
+	if (processor != NULL)
+		atomic_store_release(&processor->owner, (uintptr_t)carrier);
+	weft__spin_lock(&sched->lock);
+	weft__list_push(&sched->carriers, &carrier->all);
+	atomic_store_relaxed(&sched->carrier_count, sched->carrier_count + 1);
+	weft__spin_unlock(&sched->lock);
+	error = weft__sys_thread_start(carrier_main, carrier, CARRIER_STACK_BYTES, sched->name, &carrier->kernel_thread);
+	if (error < 0) {
+		weft__spin_lock(&sched->lock);
+		weft__list_remove(&carrier->all);
+		atomic_store_relaxed(&sched->carrier_count, sched->carrier_count - 1);
+		weft__spin_unlock(&sched->lock);
+		weft__sys_unreserve(carrier, bytes);
+	}
+	return error;
+}

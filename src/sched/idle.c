@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How a carrier finds work, and how it goes to sleep without missing any.
+ *
+ * `idle` counts the carriers that sleep in the poller, or are about to. `searching` counts those that look through other
+ * processors' queues, and the one ring of the poller that is under way: so at most one ring is.
+ *
+ * The two orders that must be read together (IDLE):
+ *
+ *	who makes work			who goes to sleep
+ *	1 publish it in a queue		1 idle++, then searching--
+ *	  light barrier			  heavy barrier
+ *	2 read idle, searching		2 look at every queue once more
+ *
+ * Failing without the barriers: the maker's store waits in its store buffer, it reads idle == 0 and wakes nobody; the sleeper's look
+ * at the queues is early and finds nothing; it sleeps, and the work lies there. With them either the maker sees the sleeper
+ * (or a searcher, who has yet to come to this same point), or the sleeper sees the work. The heavy barrier is the
+ * kernel's membarrier: it makes the makers' compiler barrier a full one, so those who make work pay nothing.
+ *
+ * searching > 0 lets a maker leave the waking to the searcher. So a searcher that finds work and was the last one looks whether another
+ * should be woken in its place (weft__search_end), and so does whoever takes a ring and does not search: a processor that was
+ * busy all along, a carrier that lost its processor. idle++ comes before searching--, or a maker between the two would see neither.
+ *
+ * Deadlines: a sleeping carrier fires its own processor's timers to the nanosecond; those of the others, in case that they are
+ * busy, GRACE later.
+ *
+ * models/idle.pml is this protocol, with the variants that fail.
+ */
+#include "base/panic.h"
+#include "sched/engine.h"
+
+#define GRACE_NS (10 * WEFT_MS)
+#define SEARCH_ROUNDS 4
+#define LOOK_LONG_NS (100 * WEFT_US) /* between two looks around: too long */
+#define LOOK_SHORT_NS (25 * WEFT_US)
+#define POLL_EVERY_NS (100 * WEFT_US)
+
+void weft__wake_slow(struct weft_sched *sched)
+{
+	uint32_t none = 0;
+
+	if (atomic_cas_acq_rel(&sched->searching, &none, 1))
+		weft__poller_ring(&sched->poller);
+}
+
+void weft__search_end(struct weft__carrier *carrier)
+{
+	struct weft_sched *sched = carrier->sched;
+
+	carrier->searching = false;
+	if (atomic_sub_acq_rel(&sched->searching, 1) != 1)
+		return;
+	weft__sys_light_barrier(); /* IDLE: searching before idle */
+	if (atomic_load_acquire(&sched->idle) != 0)
+		weft__wake_slow(sched);
+}
+
+/* Fires what is due; the claimed threads go to the end of this processor's queue. */
+static unsigned fire(struct weft__carrier *carrier, struct weft__wheel *wheel, int64_t now_ns)
+{
+	struct weft__wakes wakes = { NULL, NULL };
+	struct weft_thread *thread, *next;
+	unsigned fired = weft__wheel_fire(wheel, now_ns, &wakes);
+
+	(void)carrier;
+	for (thread = wakes.first; thread != NULL; thread = next) {
+		next = thread->next;
+		weft__ready_later(thread);
+	}
+	return fired;
+}
+
+static void poll_now(struct weft__processor *processor, struct weft__carrier *carrier, int64_t now_ns)
+{
+	processor->polled_ns = now_ns;
+	atomic_bump(&processor->polls, 1);
+	if (!weft__poller_wait(&processor->sched->poller, 0))
+		return;
+	/* The ring that was meant for a sleeper counts as searching; we do not search. */
+	if (!carrier->searching) {
+		carrier->searching = true;
+		weft__search_end(carrier);
+	} else {
+		atomic_sub_acq_rel(&processor->sched->searching, 1);
+	}
+}
+
+void weft__look_around(struct weft__processor *processor)
+{
+	struct weft__carrier *carrier = (struct weft__carrier *)atomic_load_relaxed(&processor->owner);
+	int64_t now_ns = weft__sys_now();
+	int64_t passed_ns = now_ns - processor->clock_ns;
+	struct weft_thread *thread;
+
+	if (passed_ns > LOOK_LONG_NS && processor->check_every > 1)
+		processor->check_every /= 2;
+	else if (passed_ns < LOOK_SHORT_NS && processor->check_every < WEFT__CHECK_MAX)
+		processor->check_every *= 2;
+	processor->until_check = processor->check_every;
+	atomic_store_relaxed(&processor->clock_ns, now_ns);
+	if (weft__wheel_next(&processor->wheel) <= now_ns)
+		fire(carrier, &processor->wheel, now_ns);
+	if (atomic_load_relaxed(&processor->sched->poller.fds) != 0 && now_ns - processor->polled_ns > POLL_EVERY_NS)
+		poll_now(processor, carrier, now_ns);
+	thread = weft__global_take(processor);
+	if (thread != NULL)
+		weft__enqueue(processor, thread);
+}
+
+/* Own queue, due timers, events, the global queue. */
+static struct weft_thread *find_near(struct weft__carrier *carrier)
+{
+	struct weft__processor *processor = carrier->processor;
+	struct weft_thread *thread = weft__pick(processor);
+	int64_t now_ns;
+
+	if (thread != NULL)
+		return thread;
+	thread = weft__global_take(processor);
+	if (thread != NULL)
+		return thread;
+	now_ns = weft__sys_now();
+	atomic_store_relaxed(&processor->clock_ns, now_ns);
+	fire(carrier, &processor->wheel, now_ns);
+	/* Alone, it can as well ask when it goes to sleep. */
+	if (processor->sched->processor_count > 1 && atomic_load_relaxed(&processor->sched->poller.fds) != 0)
+		poll_now(processor, carrier, now_ns);
+	return weft__pick(processor);
+}
+
+static bool search_begin(struct weft__carrier *carrier)
+{
+	struct weft_sched *sched = carrier->sched;
+
+	if (carrier->searching)
+		return true;
+	if (sched->processor_count == 1)
+		return false;
+	/* Half of those that are awake at most; at least one. An estimate is enough. */
+	if (2 * atomic_load_relaxed(&sched->searching) >=
+	    sched->processor_count - atomic_load_relaxed(&sched->idle))
+		return false;
+	atomic_add_acq_rel(&sched->searching, 1);
+	carrier->searching = true;
+	return true;
+}
+
+/* A thread of another processor: half its queue comes along; or its due timers. */
+static struct weft_thread *steal_from(struct weft__processor *self, struct weft__processor *other, bool last_round,
+				      struct weft__carrier *carrier)
+{
+	struct weft_thread *thread;
+	uint32_t count = weft__runq_steal(&other->queue, &self->queue);
+
+	if (count != 0) {
+		atomic_bump(&self->steals, count);
+		return weft__runq_pop(&self->queue);
+	}
+	if (weft__wheel_next(&other->wheel) <= self->clock_ns &&
+	    fire(carrier, &other->wheel, self->clock_ns) != 0) {
+		thread = weft__runq_pop(&self->queue);
+		if (thread != NULL)
+			return thread;
+	}
+	/* The hot thread will mostly run there within a moment, on warm caches: only when it has stayed for a whole search. */
+	if (!last_round)
+		return NULL;
+	thread = atomic_load_acquire(&other->queue.hot);
+	if (thread == NULL || thread != self->seen_hot) {
+		if (thread != NULL)
+			self->seen_hot = thread;
+		return NULL;
+	}
+	return weft__runq_hot_steal(&other->queue, thread);
+}
+
+static struct weft_thread *search(struct weft__carrier *carrier)
+{
+	struct weft__processor *self = carrier->processor;
+	struct weft_sched *sched = carrier->sched;
+
+	self->seen_hot = NULL;
+	for (unsigned round = 0; round < SEARCH_ROUNDS; round++) {
+		for (unsigned i = 1; i < sched->processor_count; i++) {
+			struct weft__processor *other =
+				sched->processors[(self->index + i) % sched->processor_count];
+			struct weft_thread *thread =
+				steal_from(self, other, round >= SEARCH_ROUNDS - 2, carrier);
+
+			if (thread != NULL)
+				return thread;
+		}
+		for (unsigned spin = 0; spin < 32; spin++)
+			weft__arch_relax();
+	}
+	return weft__global_take(self);
+}
+
+/* Whether any queue that this carrier could take from holds something. A hot slot too: its owner may have gone to compute. */
+static bool work_is_there(struct weft_sched *sched)
+{
+	if (atomic_load_acquire(&sched->global_count) != 0)
+		return true;
+	for (unsigned i = 0; i < sched->processor_count; i++) {
+		struct weft__runq *queue = &sched->processors[i]->queue;
+
+		if (weft__runq_count(queue) != 0 || atomic_load_acquire(&queue->hot) != NULL)
+			return true;
+	}
+	return false;
+}
+
+/* With work there a carrier sleeps only if a searcher is left: that one comes to this point too, or to weft__search_end. */
+static bool may_sleep(struct weft_sched *sched)
+{
+	if (atomic_load_acquire(&sched->stopping))
+		return false;
+	return !work_is_there(sched) || atomic_load_acquire(&sched->searching) != 0;
+}
+
+static int64_t sleep_until(struct weft__carrier *carrier)
+{
+	struct weft_sched *sched = carrier->sched;
+	int64_t until_ns = weft__wheel_next(&carrier->processor->wheel);
+
+	for (unsigned i = 0; i < sched->processor_count; i++) {
+		int64_t next_ns;
+
+		if (sched->processors[i] == carrier->processor)
+			continue;
+		next_ns = weft__wheel_next(&sched->processors[i]->wheel);
+		if (next_ns < WEFT_FOREVER - GRACE_NS && next_ns + GRACE_NS < until_ns)
+			until_ns = next_ns + GRACE_NS;
+	}
+	return until_ns;
+}
+
+bool weft__processor_take_idle(struct weft__carrier *carrier, struct weft__processor *processor)
+{
+	uintptr_t owner = atomic_load_acquire(&processor->owner);
+
+	if ((owner & WEFT__OWNER_IDLE) == 0 || !atomic_cas_acq_rel(&processor->owner, &owner, (uintptr_t)carrier))
+		return false;
+	carrier->processor = processor;
+	return true;
+}
+
+/* Sleeps in the poller. False: the processor was taken meanwhile. */
+static bool sleep_idle(struct weft__carrier *carrier)
+{
+	struct weft_sched *sched = carrier->sched;
+	struct weft__processor *processor = carrier->processor;
+	uintptr_t mine = (uintptr_t)carrier | WEFT__OWNER_IDLE;
+	bool rung = false;
+	bool was_searching = carrier->searching;
+
+	weft__live_flush(processor);
+	atomic_add_acq_rel(&sched->idle, 1);
+	carrier->searching = false;
+	if (was_searching)
+		atomic_sub_acq_rel(&sched->searching, 1);
+	if (sched->processor_count > 1)
+		weft__sys_heavy_barrier(); /* IDLE */
+	else
+		weft__sys_full_barrier(); /* IDLE: only the global queue can fill, and who fills it has a full one */
+	if (may_sleep(sched)) {
+		int64_t until_ns = sleep_until(carrier);
+
+		atomic_store_release(&processor->owner, mine); /* OWNER */
+		atomic_bump(&processor->polls, 1);
+		rung = weft__poller_wait(&sched->poller, until_ns);
+		if (!atomic_cas_acq_rel(&processor->owner, &mine, (uintptr_t)carrier)) /* OWNER */
+			carrier->processor = NULL;
+	}
+	atomic_sub_acq_rel(&sched->idle, 1);
+	if (rung)
+		carrier->searching = true;
+	return carrier->processor != NULL;
+}
+
+struct weft_thread *weft__find_work(struct weft__carrier *carrier)
+{
+	struct weft_sched *sched = carrier->sched;
+	struct weft_thread *thread;
+
+	while (!atomic_load_acquire(&sched->stopping)) {
+		thread = find_near(carrier);
+		if (thread == NULL && search_begin(carrier))
+			thread = search(carrier);
+		if (thread != NULL) {
+			if (carrier->searching)
+				weft__search_end(carrier);
+			return thread;
+		}
+		if (!sleep_idle(carrier))
+			break;
+	}
+	if (carrier->searching)
+		weft__search_end(carrier);
+	return NULL;
+}

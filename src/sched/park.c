@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/* Park and ready; see park.h. */
+#include "base/panic.h"
+#include "sched/engine.h"
+
+/* A code is -4095 to 4095 and fits 14 bits. */
+#define CODE_BIAS 8192
+
+static uint64_t notified(uint64_t ticket, int code)
+{
+	return ticket - WEFT__ARMED + WEFT__NOTIFIED + ((uint64_t)(code + CODE_BIAS) << 2);
+}
+
+static int code_of(uint64_t park)
+{
+	return (int)(park >> 2 & 0x3fff) - CODE_BIAS;
+}
+
+uint64_t weft__arm(struct weft_thread *self)
+{
+	uint64_t ticket = (self->park & ~(WEFT__PARK_EPOCH - 1)) + WEFT__PARK_EPOCH + WEFT__ARMED;
+
+	/* Relaxed: it is shown to wakers by the release of a lock. A stale waker can only read, for the word it holds is over. */
+	atomic_store_relaxed(&self->park, ticket);
+	return ticket;
+}
+
+void weft__disarm(struct weft_thread *self)
+{
+	atomic_store_relaxed(&self->park, self->park & ~(WEFT__PARK_EPOCH - 1));
+}
+
+enum weft__claim weft__claim(struct weft_thread *thread, uint64_t ticket, int code)
+{
+	const uint64_t parked = ticket - WEFT__ARMED + WEFT__PARKED;
+	uint64_t seen = atomic_load_relaxed(&thread->park);
+
+	/* ARMED may become PARKED between the two, once. */
+	if (seen == ticket && atomic_cas_acq_rel(&thread->park, &seen, notified(ticket, code)))
+		return WEFT__CLAIM_RUNNING;
+	if (seen == parked && atomic_cas_acq_rel(&thread->park, &seen, notified(ticket, code))) /* PARK */
+		return WEFT__CLAIM_PARKED;
+	return WEFT__CLAIM_LOST;
+}
+
+bool weft__wake(struct weft_thread *thread, uint64_t ticket, int code)
+{
+	enum weft__claim claim = weft__claim(thread, ticket, code);
+
+	if (claim == WEFT__CLAIM_PARKED)
+		weft__ready(thread);
+	return claim != WEFT__CLAIM_LOST;
+}
+
+/*
+ * A kernel thread goes on only when its wake_word is set, not when it sees itself NOTIFIED: its waker still reads its record until then. (WORD)
+ */
+static void wait_for_word(struct weft_thread *self)
+{
+	while (atomic_load_acquire(&self->wake_word) == 0)
+		weft__sys_wait(&self->wake_word, 0, WEFT_FOREVER);
+}
+
+static bool declare_parked(struct weft_thread *self, uint64_t ticket)
+{
+	atomic_store_relaxed(&self->wake_word, 0);
+	return atomic_cas_acq_rel(&self->park, &ticket, ticket - WEFT__ARMED + WEFT__PARKED);
+}
+
+static void kernel_park(struct weft_thread *self, int64_t deadline_ns)
+{
+	const uint64_t ticket = self->park;
+
+	if (WEFT__PARK_STATE(ticket) != WEFT__ARMED || !declare_parked(self, ticket))
+		return;
+	while (atomic_load_acquire(&self->wake_word) == 0) {
+		if (weft__sys_wait(&self->wake_word, 0, deadline_ns) != -ETIMEDOUT)
+			continue;
+		/* Nobody else need make us ready if we claim ourselves. */
+		if (weft__claim(self, ticket, -ETIMEDOUT) == WEFT__CLAIM_LOST)
+			wait_for_word(self);
+		break;
+	}
+}
+
+int weft__kernel_park_poll(struct weft_thread *self, int fd, uint32_t wanted, int64_t deadline_ns, uint32_t *out_ready)
+{
+	const uint64_t ticket = self->park;
+	int result;
+
+	weft__assert(weft__thread_is_kernel(self));
+	if (self->bell < 0) {
+		int bell = weft__sys_bell_open();
+
+		if (bell < 0) {
+			/* Nothing can wake us out of the poll, so we do not wait. */
+			if (weft__claim(self, ticket, bell) == WEFT__CLAIM_PARKED)
+				weft__panic("park: a thread that runs is parked");
+			goto out;
+		}
+		self->bell = bell;
+	}
+	atomic_store_relaxed(&self->in_poll, 1);
+	if (declare_parked(self, ticket)) {
+		for (;;) {
+			result = weft__sys_poll(fd, wanted, self->bell, deadline_ns);
+			if (result == -EINTR)
+				continue;
+			break;
+		}
+		/* Readiness, deadline or failure: claim ourselves. Lost: the waker rings, then sets the word. */
+		if (weft__claim(self, ticket, result > 0 ? 0 : result == 0 ? 0 : result) == WEFT__CLAIM_LOST) {
+			wait_for_word(self);
+			weft__sys_bell_clear(self->bell);
+		} else if (result > 0) {
+			*out_ready = (uint32_t)result;
+		}
+	}
+	atomic_store_relaxed(&self->in_poll, 0);
+out:
+	result = code_of(atomic_load_acquire(&self->park));
+	weft__disarm(self);
+	return result;
+}
+
+int weft__park(struct weft_thread *self, const char *reason, int64_t deadline_ns)
+{
+	uint64_t park = atomic_load_acquire(&self->park);
+	struct weft__processor *processor;
+
+	weft__assert(WEFT__PARK_STATE(park) == WEFT__ARMED || WEFT__PARK_STATE(park) == WEFT__NOTIFIED);
+	if (WEFT__PARK_STATE(park) == WEFT__ARMED) {
+		atomic_store_relaxed(&self->reason, reason);
+		if (unlikely(weft__thread_is_kernel(self))) {
+			atomic_store_relaxed(&self->since_ns, weft__sys_now());
+			kernel_park(self, deadline_ns);
+		} else {
+			processor = self->carrier->processor;
+			if (likely(processor != NULL))
+				atomic_store_relaxed(&self->since_ns, processor->clock_ns);
+			if (deadline_ns != WEFT_FOREVER) {
+				/* Without a processor (between blocking brackets) any wheel of the scheduler serves. */
+				if (processor == NULL)
+					processor = self->sched->processors[0];
+				weft__timer_add(&processor->wheel, self, park, deadline_ns);
+				if (unlikely(self->carrier->processor == NULL))
+					weft__wake_idle_global(self->sched); /* a sleeper must see the new deadline */
+			}
+			weft__switch_away(self, WEFT__AFTER_PARK);
+			if (deadline_ns != WEFT_FOREVER)
+				weft__timer_cancel(self);
+		}
+		atomic_store_relaxed(&self->reason, NULL);
+		park = atomic_load_acquire(&self->park);
+		weft__assert(WEFT__PARK_STATE(park) == WEFT__NOTIFIED);
+	}
+	atomic_store_relaxed(&self->park, park & ~(WEFT__PARK_EPOCH - 1));
+	return code_of(park);
+}
+
+static void ready_kernel(struct weft_thread *thread)
+{
+	uint32_t *word = &thread->wake_word;
+
+	/* The bell first: after the word is set the thread may go, with its bell. (WORD) */
+	if (atomic_load_relaxed(&thread->in_poll))
+		weft__sys_bell_ring(thread->bell);
+	atomic_store_release(word, 1);
+	weft__sys_wake(word, 1); /* perhaps of memory that is another's by now: a wake for no reason, which all our waits bear */
+}
+
+static void ready_at(struct weft_thread *thread, bool hot)
+{
+	struct weft_sched *sched = thread->sched;
+	struct weft_thread *self;
+	struct weft__processor *processor;
+
+	if (unlikely(sched == NULL)) {
+		ready_kernel(thread);
+		return;
+	}
+	self = weft__arch_self();
+	processor = self != NULL ? weft__processor_self(self) : NULL;
+	if (likely(processor != NULL && processor->sched == sched)) {
+		if (hot && !self->is_loop)
+			weft__enqueue_hot(processor, thread);
+		else
+			weft__enqueue(processor, thread);
+		if (sched->processor_count > 1)
+			weft__wake_idle(sched);
+		return;
+	}
+	weft__global_push(sched, thread);
+	weft__wake_idle_global(sched);
+}
+
+void weft__ready(struct weft_thread *thread)
+{
+	ready_at(thread, true);
+}
+
+void weft__ready_later(struct weft_thread *thread)
+{
+	ready_at(thread, false);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* The poller contract over sys.h; see poller.h. */
+#include "sched/poller.h"
+
+#include "sched/engine.h"
+#include "sys/sys.h"
+
+#define BELL_TAG UINT64_MAX
+#define EVENTS_MAX 128
+
+const struct weft__poller_events *weft__poller_events;
+
+int weft__poller_open(struct weft__poller *out_poller)
+{
+	static uint64_t last_id;
+	int set = weft__sys_poller_open();
+	int bell, error;
+
+	if (set < 0)
+		return set;
+	bell = weft__sys_bell_open();
+	if (bell < 0) {
+		weft__sys_close(set);
+		return bell;
+	}
+	error = weft__sys_poller_add(set, bell, BELL_TAG);
+	if (error < 0) {
+		weft__sys_close(bell);
+		weft__sys_close(set);
+		return error;
+	}
+	*out_poller = (struct weft__poller){
+		.set = set,
+		.bell = bell,
+		.id = atomic_add_relaxed(&last_id, 1) + 1,
+	};
+	return 0;
+}
+
+void weft__poller_close(struct weft__poller *poller)
+{
+	const struct weft__poller_events *events = atomic_load_acquire(&weft__poller_events);
+
+	if (events != NULL)
+		events->closing(poller);
+	weft__sys_close(poller->set);
+	weft__sys_close(poller->bell);
+}
+
+int weft__poller_add(struct weft__poller *poller, int fd, uint64_t tag)
+{
+	int error = weft__sys_poller_add(poller->set, fd, tag);
+
+	if (error == 0)
+		atomic_add_relaxed(&poller->fds, 1);
+	return error;
+}
+
+int weft__poller_once(struct weft__poller *poller, int fd, uint32_t wanted, uint64_t tag)
+{
+	int error = weft__sys_poller_once(poller->set, fd, wanted, tag);
+
+	if (error == 0)
+		atomic_store_relaxed(&poller->fds, UINT32_C(1) << 30); /* never empty again: nobody says when it leaves */
+	return error;
+}
+
+void weft__poller_remove(struct weft__poller *poller, int fd)
+{
+	if (weft__sys_poller_remove(poller->set, fd) == 0)
+		atomic_add_relaxed(&poller->fds, UINT32_MAX);
+}
+
+bool weft__poller_wait(struct weft__poller *poller, int64_t deadline_ns)
+{
+	struct weft__sys_event events[EVENTS_MAX];
+	int count = weft__sys_poller_wait(poller->set, events, EVENTS_MAX, deadline_ns);
+	bool rung = false;
+
+	atomic_add_relaxed(&poller->waits, 1);
+	for (int i = 0; i < count; i++)
+		if (events[i].tag == BELL_TAG)
+			rung = true;
+		else
+			weft__poller_events->event(events[i].tag, events[i].ready);
+	return rung;
+}
+
+void weft__poller_ring(struct weft__poller *poller)
+{
+	weft__sys_bell_ring(poller->bell);
+}
+
+struct weft__poller *weft__poller_self(void)
+{
+	struct weft_thread *self = weft__arch_self();
+
+	return self != NULL && self->sched != NULL ? &self->sched->poller : NULL;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* Putting threads where they will run: the processor's own queue, or the scheduler's global one, which takes any number. */
+#include "sched/engine.h"
+#include "sys/spin.h"
+
+#define GLOBAL_BATCH 128u
+
+void weft__global_push(struct weft_sched *sched, struct weft_thread *thread)
+{
+	thread->next = NULL;
+	weft__spin_lock(&sched->lock);
+	if (sched->global_last != NULL)
+		sched->global_last->next = thread;
+	else
+		sched->global_first = thread;
+	sched->global_last = thread;
+	atomic_store_relaxed(&sched->global_count, sched->global_count + 1);
+	weft__spin_unlock(&sched->lock);
+}
+
+struct weft_thread *weft__global_take(struct weft__processor *processor)
+{
+	struct weft_sched *sched = processor->sched;
+	struct weft_thread *first, *last, *rest;
+	uint32_t taken = 1;
+
+	if (atomic_load_relaxed(&sched->global_count) == 0)
+		return NULL;
+	weft__spin_lock(&sched->lock);
+	first = sched->global_first;
+	if (first != NULL) {
+		/* A fair share, so that the other processors find some too. */
+		uint32_t share = sched->global_count / sched->processor_count + 1;
+
+		for (last = first; taken < share && taken < GLOBAL_BATCH && last->next != NULL; taken++)
+			last = last->next;
+		sched->global_first = last->next;
+		if (last->next == NULL)
+			sched->global_last = NULL;
+		last->next = NULL;
+		atomic_store_relaxed(&sched->global_count, sched->global_count - taken);
+	}
+	weft__spin_unlock(&sched->lock);
+	if (first == NULL)
+		return NULL;
+	for (rest = first->next; rest != NULL; rest = last) {
+		last = rest->next;
+		weft__enqueue(processor, rest);
+	}
+	return first;
+}
+
+void weft__enqueue(struct weft__processor *processor, struct weft_thread *thread)
+{
+	if (unlikely(!weft__runq_push(&processor->queue, thread)))
+		weft__global_push(processor->sched, thread);
+}
+
+void weft__enqueue_hot(struct weft__processor *processor, struct weft_thread *thread)
+{
+	struct weft_thread *displaced = weft__runq_hot_put(&processor->queue, thread);
+
+	if (displaced != NULL)
+		weft__enqueue(processor, displaced);
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The switch from one thread to the next on a carrier.
+ *
+ * A thread that gives way picks its successor and switches to it directly. What must happen to it afterwards, when its
+ * registers are saved and nobody runs on its stack, is noted in the carrier and done by the successor, first thing
+ * (finish): put it back into a queue, declare it parked, or take it away.
+ *
+ * After a switch returns, the thread may be on another carrier: everything is read again through self->carrier, which whoever
+ * switched here has set.
+ */
+#include "base/panic.h"
+#include "sched/engine.h"
+
+/* The end of a thread whose joiners' lock the thread itself took before its last switch. */
+static void finish_exit(struct weft__carrier *carrier, struct weft_thread *ended)
+{
+	struct weft_thread *joiner = carrier->exit_wake;
+	bool detached = ended->ended == WEFT__ENDED_DETACHED;
+
+	weft__fiber_destroy(&ended->fiber);
+	weft__live_end(carrier->sched, carrier->processor);
+	if (!detached)
+		ended->ended = WEFT__ENDED_YES;
+	weft__waitq_unlock(&ended->joiners); /* JOIN: a joiner may free it from here on */
+	if (detached)
+		weft__light_free(ended);
+	if (joiner != NULL)
+		weft__ready(joiner);
+}
+
+/* For one that could not park because its waker was quicker: it is ready. */
+static void enqueue_again(struct weft__carrier *carrier, struct weft_thread *thread)
+{
+	if (carrier->processor != NULL) {
+		weft__enqueue(carrier->processor, thread);
+		if (carrier->sched->processor_count > 1)
+			weft__wake_idle(carrier->sched);
+		return;
+	}
+	weft__global_push(carrier->sched, thread);
+	weft__wake_idle_global(carrier->sched);
+}
+
+static inline void finish(struct weft__carrier *carrier)
+{
+	struct weft_thread *previous = carrier->previous;
+	uint64_t park;
+
+	switch (carrier->after) {
+	case WEFT__AFTER_NOTHING:
+		break;
+	case WEFT__AFTER_PARK:
+		/* Only its waker can have changed it, and only to NOTIFIED. Release: whoever claims it as PARKED runs it. (PARK) */
+		park = (atomic_load_relaxed(&previous->park) & ~UINT64_C(0xffff)) | WEFT__ARMED;
+		if (unlikely(!atomic_cas_acq_rel(&previous->park, &park, park - WEFT__ARMED + WEFT__PARKED)))
+			enqueue_again(carrier, previous);
+		break;
+	case WEFT__AFTER_YIELD:
+	case WEFT__AFTER_GLOBAL:
+		if (carrier->after == WEFT__AFTER_YIELD && carrier->processor != NULL) {
+			weft__enqueue(carrier->processor, previous);
+			break;
+		}
+		weft__global_push(carrier->sched, previous);
+		weft__wake_idle_global(carrier->sched);
+		break;
+	case WEFT__AFTER_EXIT:
+		finish_exit(carrier, previous);
+		break;
+	}
+}
+
+struct weft_thread *weft__pick(struct weft__processor *processor)
+{
+	struct weft_thread *next;
+
+	if (unlikely(--processor->until_check == 0))
+		weft__look_around(processor);
+	if (processor->hot_runs < WEFT__HOT_RUNS_MAX) {
+		next = weft__runq_hot_take(&processor->queue);
+		if (next != NULL) {
+			processor->hot_runs++;
+			return next;
+		}
+	}
+	processor->hot_runs = 0;
+	next = weft__runq_pop(&processor->queue);
+	return likely(next != NULL) ? next : weft__runq_hot_take(&processor->queue);
+}
+
+void weft__switch_to(struct weft_thread *self, struct weft_thread *next, enum weft__after after)
+{
+	struct weft__carrier *carrier = self->carrier;
+
+	carrier->previous = self;
+	carrier->after = after;
+	next->carrier = carrier;
+	atomic_store_relaxed(&carrier->current, next);
+	atomic_bump(&next->switches, 1);
+	weft__arch_self_set(next);
+	weft__fiber_leave(&self->fiber, &next->fiber, after == WEFT__AFTER_EXIT);
+	weft__arch_switch(&self->sp, next->sp);
+	weft__fiber_arrive(&self->fiber);
+	finish(self->carrier);
+}
+
+void weft__switch_away(struct weft_thread *self, enum weft__after after)
+{
+	struct weft__carrier *carrier = self->carrier;
+	struct weft_thread *next = NULL;
+
+	if (likely(carrier->processor != NULL))
+		next = weft__pick(carrier->processor);
+	weft__switch_to(self, next != NULL ? next : &carrier->loop, after);
+}
+
+void weft__switch_start(struct weft_thread *self)
+{
+	weft__fiber_arrive(&self->fiber);
+	finish(self->carrier);
+}
+
+int weft_yield(void)
+{
+	struct weft_thread *self = weft__arch_self();
+	struct weft__processor *processor;
+	struct weft_thread *next;
+
+	if (unlikely(self == NULL || weft__thread_is_kernel(self))) {
+		weft__sys_thread_yield();
+		return 0;
+	}
+	processor = self->carrier->processor;
+	if (unlikely(processor == NULL)) { /* between blocking brackets: the kernel decides */
+		weft__sys_thread_yield();
+		return 0;
+	}
+	next = weft__pick(processor);
+	if (unlikely(next == NULL)) {
+		/* Alone here, so this costs nobody a turn: look further, for a thread that yields in a loop waits for something. */
+		weft__look_around(processor);
+		next = weft__pick(processor);
+		if (next == NULL)
+			return 0;
+	}
+	weft__switch_to(self, next, WEFT__AFTER_YIELD);
+	return 0;
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The control block of a thread. A user-level thread's lies in the top page of its stack, a kernel thread's in the heap,
+ * a carrier's loop has one inside its carrier: whatever runs on a kernel thread of ours has one, and weft__arch_self is it.
+ *
+ * Kept small: a parked light thread with its frames must stay within one page.
+ */
+#ifndef WEFT_SCHED_THREAD_H
+#define WEFT_SCHED_THREAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <weft/sched.h>
+#include <weft/thread.h>
+#include <weft/time.h>
+
+#include "arch/arch.h"
+#include "base/list.h"
+#include "fiber.h"
+#include "sched/park.h"
+#include "sched/timer.h"
+#include "sched/waitq.h"
+#include "sys/sys.h"
+
+#define WEFT__NAME_BYTES 32
+
+enum weft__ended {
+	WEFT__ENDED_NO,
+	WEFT__ENDED_YES,      /* its function has returned and its stack is no longer run on */
+	WEFT__ENDED_DETACHED, /* not ended; nobody will join it */
+};
+
+/* How an upper floor (a pool) is told that its kernel thread begins and ends a blocking call. */
+struct weft__blocking_table {
+	void (*begin)(void *arg);
+	void (*end)(void *arg);
+};
+
+struct weft_thread {
+	/* The engine's, at every switch. sp and next: whoever owns the thread (its queue, its carrier). */
+	void *sp;
+	struct weft__carrier *carrier; /* it runs there; stale otherwise; NULL for ever on kernel threads */
+	uint64_t park;                 /* atomic, see park.h */
+	struct weft_thread *next;      /* link in a queue, in a wakes list, in a cache of stacks */
+	struct weft_sched *sched;      /* constant; NULL: a kernel thread */
+	const char *reason;            /* atomic: what it waits for; NULL: it does not */
+	int64_t since_ns;              /* atomic: since when, by the processor's clock */
+	uint64_t switches;             /* atomic: how often it was given a CPU */
+
+	/* Constant from spawn to end. */
+	weft_function *function;
+	void *arg;
+	uint64_t id; /* atomic; 0: no thread lives in this record (the inspector looks at any) */
+	uint32_t stack_bytes;
+	uint8_t kind;
+	uint8_t is_loop;    /* a carrier's own */
+	uint8_t is_foreign; /* weft did not make this kernel thread */
+
+	/* The thread's own. */
+	uint8_t blocking;    /* depth of weft_blocking_begin; atomic for the inspector */
+	uint32_t no_preempt; /* depth: do not switch me away by force (for preemption) */
+	int32_t result;
+	uint8_t ended; /* guarded by joiners.lock */
+	uint8_t joined;
+
+	weft__waitq joiners; /* at most one; its lock guards `ended` */
+	struct weft__timer timer;
+	struct weft__fiber fiber; /* the sanitizers' idea of it; nothing otherwise */
+
+	/* Kernel threads. */
+	uint32_t wake_word; /* atomic: 1: go on */
+	int bell;           /* -1: none; to wake it out of weft__sys_poll */
+	uint8_t in_poll;    /* atomic: it waits there, not on wake_word */
+	const struct weft__blocking_table *blocking_table;
+	void *blocking_arg;
+	struct weft__list all; /* guarded by the registry's lock */
+	weft__sys_thread kernel_thread;
+
+	char name[WEFT__NAME_BYTES];
+	void *stack_low;   /* constant */
+	void *io; 	   /* the I/O floor's, of this thread alone */
+};
+
+/* Makes a record for a foreign kernel thread. */
+struct weft_thread *weft__thread_adopt(void) weft__cold;
+struct weft_thread *weft__thread_adopt_try(void) weft__cold; /* NULL: no memory */
+
+/* The same, where there must be one: stops the program if there is no memory for it. */
+static inline struct weft_thread *weft__self(void)
+{
+	struct weft_thread *self = weft__arch_self();
+
+	if (likely(self != NULL))
+		return self;
+	return weft__thread_adopt();
+}
+
+static inline bool weft__thread_is_kernel(const struct weft_thread *thread)
+{
+	return thread->sched == NULL;
+}
+
+uint64_t weft__thread_id_next(uint64_t count); /* the first of that many */
+void weft__thread_name_copy(char *to, const char *name, const struct weft_thread *parent);
+
+/* kernel.c */
+int weft__kernel_spawn(weft_function *function, void *arg, const weft_thread_options *options, weft_thread **out_thread);
+void weft__kernel_exit(struct weft_thread *self, int result) __attribute__((noreturn));
+void weft__kernel_free(struct weft_thread *thread);
+int weft__kernel_walk(int (*visit)(void *arg, struct weft_thread *thread), void *arg); /* under the registry's lock */
+/* Waits, until claimed, in weft__sys_poll on that descriptor instead of on the word. Kernel threads only. *out_ready: what it is ready for, when that is
+ * what ended the wait (the code is then 0 and the wait claimed by itself). */
+int weft__kernel_park_poll(struct weft_thread *self, int fd, uint32_t wanted, int64_t deadline_ns, uint32_t *out_ready);
+
+/* light.c */
+int weft__light_spawn(struct weft_sched *sched, weft_function *function, void *arg, const weft_thread_options *options,
+		      weft_thread **out_thread);
+void weft__light_exit(struct weft_thread *self, int result) __attribute__((noreturn));
+void weft__light_free(struct weft_thread *thread);
+
+#endif
