@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A scenario is a small program whose invariants hold however the kernel behaves. It runs as the first kernel thread of a
+ * simulated process; the driver (sim_main.c) runs it over many seeds.
+ */
+#ifndef WEFT_TEST_SCENARIO_H
+#define WEFT_TEST_SCENARIO_H
+
+#include "sys/sim/sim.h"
+
+struct scenario {
+	const char *name; /* NULL ends a list */
+	void (*run)(void *);
+	struct weft__sim_options options;
+	bool must_fail; /* it has a bug, which the simulator has to find */
+};
+
+/* Each GROUP_scenario.c has one of these; scenarios.c lists them all. */
+extern const struct scenario sys_scenarios[];
+
+/* The next scenario that bears this name, or whose group does, or any if that is "all"; NULL behind the last. */
+const struct scenario *scenario_next(const char *name, unsigned *place);
+
+#endif
