@@ -17,6 +17,7 @@ struct scenario {
 
 /* Each GROUP_scenario.c has one of these; scenarios.c lists them all. */
 extern const struct scenario sys_scenarios[];
+extern const struct scenario thread_scenarios[];
 
 /* The next scenario that bears this name, or whose group does, or any if that is "all"; NULL behind the last. */
 const struct scenario *scenario_next(const char *name, unsigned *place);

@@ -8,6 +8,7 @@ static const struct {
 	const struct scenario *scenarios;
 } lists[] = {
 	{ "sys", sys_scenarios },
+	{ "thread", thread_scenarios },
 };
 
 static bool bears(const char *name, const char *group, const struct scenario *scenario)

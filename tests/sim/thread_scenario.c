@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT */
+/* Threads begin, end, are joined and detached, on one to three processors, and reach every processor. */
+#include "engine.h"
+
+#define CHILDREN 6
+
+/* ---- storms of spawning and joining */
+
+struct family {
+	int64_t alive; /* atomic: threads begun and not ended */
+	int64_t total; /* atomic: threads that have run */
+};
+
+static int leaf(void *arg)
+{
+	struct family *family = arg;
+
+	atomic_add_relaxed(&family->alive, 1);
+	engine_dawdle();
+	atomic_add_relaxed(&family->total, 1);
+	atomic_add_relaxed(&family->alive, -1);
+	return 7;
+}
+
+/* However the result is asked for, it comes once, and is right. */
+static void collect(weft_thread *thread)
+{
+	int result = 0, code;
+
+	switch (weft__sim_choose(4)) {
+	case 0:
+		while ((code = weft_thread_join_try(thread, &result)) == -EBUSY)
+			engine_dawdle();
+		break;
+	case 1:
+		while ((code = weft_thread_join_until(thread, engine_deadline(), &result)) == -ETIMEDOUT)
+			;
+		break;
+	case 2:
+		weft__sim_check(weft_thread_detach(thread) == 0);
+		return;
+	default:
+		code = weft_thread_join(thread, &result);
+		break;
+	}
+	weft__sim_check(code == 0 && result == 7);
+}
+
+static int branch(void *arg)
+{
+	weft_thread *children[3];
+
+	for (int i = 0; i < 3; i++)
+		children[i] = engine_spawn(leaf, arg);
+	engine_dawdle();
+	for (int i = 0; i < 3; i++)
+		collect(children[i]);
+	leaf(arg);
+	if (weft__sim_choose(2))
+		weft_thread_exit(7);
+	return 7;
+}
+
+static int storm_app(void *arg)
+{
+	weft_thread *children[CHILDREN];
+
+	for (int i = 0; i < CHILDREN; i++)
+		children[i] = engine_spawn(i % 2 ? leaf : branch, arg);
+	for (int i = 0; i < CHILDREN; i++)
+		collect(children[CHILDREN - 1 - i]);
+	return 42;
+}
+
+static void storm(void *arg)
+{
+	struct family family = { 0 };
+
+	(void)arg;
+	weft__sim_check(engine_run(storm_app, &family) == 42);
+	/* 3 leaves, 3 branches with 3 leaves and one turn of their own */
+	weft__sim_check(family.total == 15 && family.alive == 0);
+	engine_check_clean();
+}
+
+/* The second scheduler needs no more memory than the first. */
+static void storm_twice(void *arg)
+{
+	struct family family = { 0 };
+	struct weft__sim_usage first, second;
+
+	(void)arg;
+	weft__sim_check(engine_run(storm_app, &family) == 42);
+	weft__sim_usage(&first);
+	weft__sim_check(engine_run(storm_app, &family) == 42);
+	weft__sim_usage(&second);
+	weft__sim_check(family.total == 30);
+	weft__sim_check(second.reserved_bytes <= first.reserved_bytes);
+	engine_check_clean();
+}
+
+/* ---- kernel threads and light ones join each other */
+
+static int kernel_leaf(void *arg)
+{
+	engine_dawdle();
+	return leaf(arg);
+}
+
+static int mixed_app(void *arg)
+{
+	const weft_thread_options kernel = { .kind = WEFT_KERNEL };
+	const weft_thread_options into = { .kind = WEFT_LIGHT, .sched = weft_sched_self() };
+	weft_thread *threads[4];
+
+	for (int i = 0; i < 4; i++)
+		weft__sim_check(weft_thread_spawn(kernel_leaf, arg, i % 2 ? &kernel : &into, &threads[i]) == 0);
+	for (int i = 0; i < 4; i++)
+		collect(threads[i]);
+	return 0;
+}
+
+static void mixed_kinds(void *arg)
+{
+	struct family family = { 0 };
+
+	(void)arg;
+	weft__sim_check(engine_run(mixed_app, &family) == 0);
+	/* A detached kernel thread may outlive the scheduler. */
+	while (atomic_load_acquire(&family.total) != 4)
+		weft__sys_thread_yield();
+}
+
+/* ---- work reaches the other processor, though its maker never gives way */
+
+struct hog {
+	uint32_t let_go;
+	weft_sem sem;
+};
+
+static int let_go(void *arg)
+{
+	struct hog *hog = arg;
+
+	atomic_store_release(&hog->let_go, 1u);
+	return 0;
+}
+
+static void spin_until_let_go(struct hog *hog)
+{
+	while (atomic_load_acquire(&hog->let_go) == 0)
+		;
+	atomic_store_relaxed(&hog->let_go, 0u);
+}
+
+static int hog_that_spawns(void *arg)
+{
+	struct hog *hog = arg;
+
+	for (int i = 0; i < 3; i++) {
+		weft_thread *thread;
+
+		engine_dawdle();
+		thread = engine_spawn(let_go, hog);
+		spin_until_let_go(hog);
+		engine_join(thread, 0);
+	}
+	return 0;
+}
+
+static void spawned_work_is_stolen(void *arg)
+{
+	struct hog hog = { 0 };
+
+	(void)arg;
+	weft__sim_check(engine_run_on(2 + weft__sim_choose(2), hog_that_spawns, &hog) == 0);
+	engine_check_clean();
+}
+
+static int wait_and_let_go(void *arg)
+{
+	struct hog *hog = arg;
+
+	for (int i = 0; i < 3; i++) {
+		weft_sem_wait(&hog->sem);
+		atomic_store_release(&hog->let_go, 1u);
+	}
+	return 0;
+}
+
+static int hog_that_wakes(void *arg)
+{
+	struct hog *hog = arg;
+	weft_thread *thread = engine_spawn(wait_and_let_go, hog);
+
+	for (int i = 0; i < 3; i++) {
+		engine_dawdle();
+		weft_sem_wake(&hog->sem);
+		spin_until_let_go(hog);
+	}
+	engine_join(thread, 0);
+	return 0;
+}
+
+static void woken_work_is_stolen(void *arg)
+{
+	struct hog hog = { 0 };
+
+	(void)arg;
+	weft__sim_check(engine_run_on(2 + weft__sim_choose(2), hog_that_wakes, &hog) == 0);
+	engine_check_clean();
+}
+
+/* ---- a scheduler from outside: foreign threads start work in it while it may be idle, and its end waits for all */
+
+#define OUTSIDERS 3
+
+struct outside {
+	weft_sched *sched;
+	struct family family;
+};
+
+static void *start_inside(void *arg)
+{
+	struct outside *outside = arg;
+	const weft_thread_options options = { .kind = WEFT_LIGHT, .sched = outside->sched };
+	weft_thread *thread;
+
+	for (int i = 0; i < 3; i++) {
+		weft__sim_check(weft_thread_spawn(i == 1 ? branch : leaf, &outside->family, &options, &thread) == 0);
+		if (weft__sim_choose(2))
+			collect(thread);
+		else
+			weft__sim_check(weft_thread_detach(thread) == 0);
+	}
+	return NULL;
+}
+
+static void foreign_threads_start_work(void *arg)
+{
+	struct outside outside = { 0 };
+	weft__sys_thread threads[OUTSIDERS];
+	const weft_sched_options options = { .processors = 1 + weft__sim_choose(3) };
+
+	(void)arg;
+	engine_watch();
+	weft__sim_check(weft_sched_create(&options, &outside.sched) == 0);
+	for (int i = 0; i < OUTSIDERS; i++)
+		threads[i] = engine_foreign(start_inside, &outside);
+	for (int i = 0; i < OUTSIDERS; i++)
+		weft__sys_thread_join(threads[i]);
+	weft__sim_check(weft_sched_destroy(outside.sched) == 0);
+	weft__sim_check(outside.family.total == OUTSIDERS * 6 && outside.family.alive == 0);
+	engine_check_clean();
+}
+
+/* ---- two schedulers that wake each other */
+
+struct pair {
+	weft_sem there, back;
+};
+
+static int answer(void *arg)
+{
+	struct pair *pair = arg;
+
+	for (int i = 0; i < 5; i++) {
+		weft_sem_wait(&pair->there);
+		weft_sem_wake(&pair->back);
+	}
+	return 0;
+}
+
+static int ask(void *arg)
+{
+	struct pair *pair = arg;
+
+	for (int i = 0; i < 5; i++) {
+		weft_sem_wake(&pair->there);
+		weft_sem_wait(&pair->back);
+	}
+	return 0;
+}
+
+static void two_schedulers(void *arg)
+{
+	struct pair pair = { 0 };
+	weft_sched *scheds[2];
+	weft_thread *threads[2];
+
+	(void)arg;
+	engine_watch();
+	for (int i = 0; i < 2; i++) {
+		const weft_sched_options options = { .processors = 1 + weft__sim_choose(2) };
+		weft_thread_options inside = { .kind = WEFT_LIGHT };
+
+		weft__sim_check(weft_sched_create(&options, &scheds[i]) == 0);
+		inside.sched = scheds[i];
+		weft__sim_check(weft_thread_spawn(i ? ask : answer, &pair, &inside, &threads[i]) == 0);
+	}
+	for (int i = 0; i < 2; i++) {
+		engine_join(threads[i], 0);
+		weft__sim_check(weft_sched_destroy(scheds[i]) == 0);
+	}
+	engine_check_clean();
+}
+
+const struct scenario thread_scenarios[] = {
+	{ .name = "storm", .run = storm },
+	{ .name = "storm-twice", .run = storm_twice },
+	{ .name = "mixed-kinds", .run = mixed_kinds, .options = { .spurious = 50, .eintr = 50 } },
+	{ .name = "spawned-work-is-stolen", .run = spawned_work_is_stolen, .options = { .eintr = 20 } },
+	{ .name = "woken-work-is-stolen", .run = woken_work_is_stolen, .options = { .eintr = 20 } },
+	{ .name = "foreign-threads-start-work", .run = foreign_threads_start_work },
+	{ .name = "two-schedulers", .run = two_schedulers },
+	{ 0 },
+};
