@@ -79,8 +79,8 @@ bool weft__poller_wait(struct weft__poller *poller, int64_t deadline_ns)
 
 	atomic_add_relaxed(&poller->waits, 1);
 	for (int i = 0; i < count; i++)
-		if (events[i].tag == BELL_TAG)
-			rung = true;
+		if (events[i].tag == BELL_TAG) /* added, it brings an event that is no ring: it can be written */
+			rung |= (events[i].ready & WEFT__POLL_READ) != 0;
 		else
 			weft__poller_events->event(events[i].tag, events[i].ready);
 	return rung;
