@@ -12,37 +12,51 @@
 #include "sched/engine.h"
 #include "sys/spin.h"
 
-/* A spare carrier, taken from the list, or a new one that waits to be given the processor. */
-static struct weft__carrier *take_spare(struct weft_sched *sched)
+/*
+ * Offers the processor to a spare carrier. It is not forced upon it: if we are back before the spare has woken we take it again
+ * (owner word), and the next bracket finds that spare still on its way and offers it to the same one. So a series of short
+ * calls costs one wake.
+ */
+static bool offer(struct weft__carrier *carrier, struct weft__processor *processor)
 {
-	struct weft__list *item;
+	struct weft_sched *sched = carrier->sched;
+	struct weft__carrier *spare = carrier->offered_to;
+	bool wake = false;
 
 	weft__spin_lock(&sched->lock);
-	item = weft__list_pop(&sched->spares);
-	if (item != NULL)
-		atomic_store_relaxed(&sched->spare_count, sched->spare_count - 1);
+	if (spare == NULL || spare->given != processor) {
+		struct weft__list *item = weft__list_pop(&sched->spares);
+
+		wake = item != NULL;
+		spare = wake ? container_of(item, struct weft__carrier, spare) : NULL;
+		if (wake)
+			atomic_store_relaxed(&sched->spare_count, sched->spare_count - 1);
+	}
+	if (spare != NULL) {
+		carrier->processor = NULL;
+		carrier->offered_to = spare;
+		atomic_store_relaxed(&spare->given, processor);
+		atomic_store_release(&processor->owner, (uintptr_t)spare | WEFT__OWNER_IDLE); /* OWNER */
+	}
 	weft__spin_unlock(&sched->lock);
-	return item != NULL ? container_of(item, struct weft__carrier, spare) : NULL;
+	if (wake)
+		weft__carrier_wake(spare);
+	return spare != NULL;
 }
 
 static void hand_off(struct weft_thread *self)
 {
 	struct weft__carrier *carrier = self->carrier;
 	struct weft__processor *processor = carrier->processor;
-	struct weft__carrier *spare = take_spare(carrier->sched);
 
 	carrier->last = processor;
 	atomic_bump(&processor->hand_offs, 1);
-	if (spare != NULL) {
-		carrier->processor = NULL;
-		atomic_store_release(&processor->owner, (uintptr_t)spare);
-		weft__carrier_wake(spare, processor);
+	if (offer(carrier, processor))
 		return;
-	}
 	if (atomic_load_relaxed(&carrier->sched->carrier_count) >= WEFT__CARRIERS_MAX)
 		return; /* its neighbours wait: no worse than an undeclared call */
 	carrier->processor = NULL;
-	if (weft__carrier_start(carrier->sched, processor) < 0) {
+	if (weft__carrier_start(carrier->sched, processor, &carrier->offered_to) < 0) {
 		carrier->processor = processor;
 		atomic_store_release(&processor->owner, (uintptr_t)carrier);
 	}
@@ -67,10 +81,10 @@ static bool take_idle(struct weft__carrier *carrier)
 {
 	struct weft_sched *sched = carrier->sched;
 
-	if (carrier->last != NULL && weft__processor_take_idle(carrier, carrier->last))
+	if (carrier->last != NULL && weft__processor_take(carrier, carrier->last))
 		return true;
 	for (unsigned i = 0; i < sched->processor_count; i++)
-		if (weft__processor_take_idle(carrier, sched->processors[i]))
+		if (weft__processor_take(carrier, sched->processors[i]))
 			return true;
 	return false;
 }

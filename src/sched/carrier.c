@@ -9,15 +9,14 @@
 
 #define CARRIER_STACK_BYTES (256 * 1024)
 
-void weft__carrier_wake(struct weft__carrier *carrier, struct weft__processor *given)
+void weft__carrier_wake(struct weft__carrier *carrier)
 {
-	carrier->given = given;
 	atomic_store_release(&carrier->wake_word, 1);
 	weft__sys_wake(&carrier->wake_word, 1);
 }
 
-/* Sleeps until a processor is given to this carrier. False: the scheduler ends. */
-static bool wait_for_processor(struct weft__carrier *carrier)
+/* Sleeps until a processor is offered to this carrier. False: the scheduler ends. */
+static bool wait_for_offer(struct weft__carrier *carrier)
 {
 	struct weft_sched *sched = carrier->sched;
 
@@ -32,8 +31,21 @@ static bool wait_for_processor(struct weft__carrier *carrier)
 	weft__spin_unlock(&sched->lock);
 	while (atomic_load_acquire(&carrier->wake_word) == 0)
 		weft__sys_wait(&carrier->wake_word, 0, WEFT_FOREVER);
-	carrier->processor = carrier->given;
-	return carrier->processor != NULL;
+	return !atomic_load_acquire(&sched->stopping);
+}
+
+/* Only if it is still ours to take: who offered it may have taken it back. */
+static void take_offered(struct weft__carrier *carrier)
+{
+	struct weft__processor *processor;
+	uintptr_t offered = (uintptr_t)carrier | WEFT__OWNER_IDLE;
+
+	weft__spin_lock(&carrier->sched->lock);
+	processor = carrier->given;
+	carrier->given = NULL;
+	weft__spin_unlock(&carrier->sched->lock);
+	if (atomic_cas_acq_rel(&processor->owner, &offered, (uintptr_t)carrier)) /* OWNER */
+		carrier->processor = processor;
 }
 
 static void run_threads(struct weft__carrier *carrier)
@@ -41,9 +53,12 @@ static void run_threads(struct weft__carrier *carrier)
 	struct weft_thread *next;
 
 	for (;;) {
-		/* A thread that queued itself for want of a processor left this carrier without one. */
-		if (carrier->processor == NULL && !wait_for_processor(carrier))
-			return;
+		/* Offered one that another took first, or a thread that queued itself for want of one left us without. */
+		while (carrier->processor == NULL) {
+			if (atomic_load_relaxed(&carrier->given) == NULL && !wait_for_offer(carrier))
+				return;
+			take_offered(carrier);
+		}
 		next = weft__find_work(carrier);
 		if (next != NULL)
 			weft__switch_to(&carrier->loop, next, WEFT__AFTER_NOTHING);
@@ -73,7 +88,7 @@ static void *carrier_main(void *arg)
 	return NULL;
 }
 
-int weft__carrier_start(struct weft_sched *sched, struct weft__processor *processor)
+int weft__carrier_start(struct weft_sched *sched, struct weft__processor *processor, struct weft__carrier **out_carrier)
 {
 	struct weft__carrier *carrier;
 	void *at;
@@ -84,7 +99,7 @@ int weft__carrier_start(struct weft_sched *sched, struct weft__processor *proces
 		return error;
 	carrier = at;
 	carrier->sched = sched;
-	carrier->processor = processor;
+	carrier->given = processor;
 	carrier->loop.carrier = carrier;
 	carrier->loop.sched = sched;
 	carrier->loop.is_loop = 1;
@@ -92,7 +107,7 @@ int weft__carrier_start(struct weft_sched *sched, struct weft__processor *proces
 	carrier->loop.bell = -1;
 	weft__list_init(&carrier->spare);
 	if (processor != NULL)
-		atomic_store_release(&processor->owner, (uintptr_t)carrier);
+		atomic_store_release(&processor->owner, (uintptr_t)carrier | WEFT__OWNER_IDLE);
 	weft__spin_lock(&sched->lock);
 	weft__list_push(&sched->carriers, &carrier->all);
 	atomic_store_relaxed(&sched->carrier_count, sched->carrier_count + 1);
@@ -104,6 +119,8 @@ int weft__carrier_start(struct weft_sched *sched, struct weft__processor *proces
 		atomic_store_relaxed(&sched->carrier_count, sched->carrier_count - 1);
 		weft__spin_unlock(&sched->lock);
 		weft__sys_unreserve(carrier, bytes);
+		return error;
 	}
-	return error;
+	*out_carrier = carrier;
+	return 0;
 }

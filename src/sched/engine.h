@@ -4,12 +4,13 @@
  *
  * A processor is the right to run threads of its scheduler, with the state that goes with it. It is held by one carrier at a time; the owner word says by which:
  *
- *   carrier          that carrier runs with it. Only it may change the word: to carrier|IDLE, or to another carrier
- *                    (hand-off, weft_blocking_begin).
- *   carrier | IDLE   that carrier sleeps in the poller and still holds it. Anyone without a processor may take it by compare-and-swap,
- *                    and so does the sleeper itself when it wakes: whoever loses has lost the processor.
+ *   carrier          that carrier runs with it. Only it may change the word: to itself|IDLE, or
+ *                    to another|IDLE (hand-off, weft_blocking_begin).
+ *   carrier | IDLE   that carrier does not run with it: it sleeps in the poller and still holds it, or it is a spare that
+ *                    has been given it and has yet to wake. Anyone without a processor may take it by
+ *                    compare-and-swap, and so does the sleeper itself when it wakes: whoever loses has lost the processor.
  *
- *   (c, -, -) -> (c|IDLE) -> (c) | (d)        (c) -> (d) by c
+ *   (c) -> (c|IDLE) by c      (c) -> (d|IDLE) by c, hand-off      (c|IDLE) -> (c) by c      (c|IDLE) -> (d) by d
  *
  * A carrier that has lost its processor, or handed it off, is a spare: it sleeps on its own word until a processor is given to it.
  * models/ownership.pml is this protocol (with the monitor's part, which revokes).
@@ -77,7 +78,8 @@ struct weft__carrier {
 	/* atomic: 1: go on */
 	uint32_t wake_word;
 	/* guarded by sched->lock */
-	struct weft__processor *given; /* with wake_word */
+	struct weft__processor *given; /* offered, and not yet looked at; with wake_word */
+	struct weft__carrier *offered_to; /* whom this carrier offered its processor last */
 	struct weft__list all, spare;
 };
 
@@ -121,14 +123,14 @@ void weft__switch_away(struct weft_thread *self, enum weft__after after); /* to 
 void weft__switch_start(struct weft_thread *self);                        /* first thing on a new stack */
 
 /* ---- carrier.c */
-int weft__carrier_start(struct weft_sched *sched, struct weft__processor *processor); /* 0, -ENOMEM, -EAGAIN */
-void weft__carrier_wake(struct weft__carrier *carrier, struct weft__processor *given);
+int weft__carrier_start(struct weft_sched *sched, struct weft__processor *processor, struct weft__carrier **out_carrier); /* 0, -ENOMEM, -EAGAIN */
+void weft__carrier_wake(struct weft__carrier *carrier);
 
 /* ---- idle.c */
 struct weft_thread *weft__find_work(struct weft__carrier *carrier); /* waits for some; NULL: lost the processor, or the end */
 void weft__wake_slow(struct weft_sched *sched);
 void weft__look_around(struct weft__processor *processor); /* now and then, while busy: clock, timers, poller, global queue */
-bool weft__processor_take_idle(struct weft__carrier *carrier, struct weft__processor *processor);
+bool weft__processor_take(struct weft__carrier *carrier, struct weft__processor *processor); /* if it is IDLE */
 void weft__search_end(struct weft__carrier *carrier);
 /*
  * After work has been published in the queue of the caller's own processor, where others can take it. A scheduler of one

@@ -235,7 +235,7 @@ static int64_t sleep_until(struct weft__carrier *carrier)
 	return until_ns;
 }
 
-bool weft__processor_take_idle(struct weft__carrier *carrier, struct weft__processor *processor)
+bool weft__processor_take(struct weft__carrier *carrier, struct weft__processor *processor)
 {
 	uintptr_t owner = atomic_load_acquire(&processor->owner);
 

@@ -129,7 +129,7 @@ static void take_away(struct weft_sched *sched)
 	weft__spin_lock(&sched->lock);
 	atomic_store_release(&sched->stopping, true);
 	while ((item = weft__list_pop(&sched->spares)) != NULL)
-		weft__carrier_wake(container_of(item, struct weft__carrier, spare), NULL);
+		weft__carrier_wake(container_of(item, struct weft__carrier, spare));
 	weft__spin_unlock(&sched->lock);
 	weft__poller_ring(&sched->poller);
 	while ((item = weft__list_pop(&sched->carriers)) != NULL) {
@@ -147,12 +147,13 @@ static void take_away(struct weft_sched *sched)
 
 static int start(struct weft_sched *sched)
 {
+	struct weft__carrier *carrier;
 	int error = 0;
 
 	for (unsigned i = 0; error == 0 && i < sched->processor_count; i++)
 		error = make_processor(sched, i);
 	for (unsigned i = 0; error == 0 && i < sched->processor_count; i++)
-		error = weft__carrier_start(sched, sched->processors[i]);
+		error = weft__carrier_start(sched, sched->processors[i], &carrier);
 	return error;
 }
 
