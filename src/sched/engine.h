@@ -45,8 +45,8 @@ struct weft__processor {
 	/* owner only */
 	struct weft_sched *sched;
 	unsigned index;
-	unsigned until_check; /* switches until the next look around */
-	unsigned check_every;
+	unsigned check_every; /* switches between two looks around */
+	uint64_t check_at;    /* look around at this switch */
 	unsigned hot_runs;
 	unsigned stack_count;
 	uint64_t id_next, id_end;  /* thread ids that it may give out */

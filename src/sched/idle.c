@@ -96,7 +96,7 @@ void weft__look_around(struct weft__processor *processor)
 		processor->check_every /= 2;
 	else if (passed_ns < LOOK_SHORT_NS && processor->check_every < WEFT__CHECK_MAX)
 		processor->check_every *= 2;
-	processor->until_check = processor->check_every;
+	processor->check_at = processor->switches + processor->check_every;
 	atomic_store_relaxed(&processor->clock_ns, now_ns);
 	if (weft__wheel_next(&processor->wheel) <= now_ns)
 		fire(carrier, &processor->wheel, now_ns);

@@ -102,7 +102,7 @@ static int make_processor(struct weft_sched *sched, unsigned index)
 	processor->sched = sched;
 	processor->index = index;
 	processor->check_every = WEFT__CHECK_MAX;
-	processor->until_check = WEFT__CHECK_MAX;
+	processor->check_at = WEFT__CHECK_MAX;
 	processor->clock_ns = weft__sys_now();
 	weft__wheel_init(&processor->wheel, processor->clock_ns);
 	sched->processors[index] = processor;

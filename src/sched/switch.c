@@ -75,7 +75,8 @@ struct weft_thread *weft__pick(struct weft__processor *processor)
 {
 	struct weft_thread *next;
 
-	if (unlikely(--processor->until_check == 0))
+	atomic_bump(&processor->switches, 1);
+	if (unlikely(processor->switches >= processor->check_at))
 		weft__look_around(processor);
 	if (processor->hot_runs < WEFT__HOT_RUNS_MAX) {
 		next = weft__runq_hot_take(&processor->queue);
