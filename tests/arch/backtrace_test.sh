@@ -88,7 +88,7 @@ where != "" && /^#[0-9]/ {
 		frames = frames " " name
 }
 where != "" && /^[a-z][a-z0-9]+ +0x/ { registers = registers $1 "=" $2 " "; count++ }
-/Backtrace stopped|corrupt|\?\?/ { print; bad = 1 }
+where != "" && /Backtrace stopped|corrupt|\?\?/ { print; bad = 1 }
 END {
 	for (s in shape)
 		if (shape[s] == 0) {

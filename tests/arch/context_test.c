@@ -94,9 +94,11 @@ static void an_entry_that_returns_is_stopped(void **state)
 
 #define CHAIN_COUNT 1000
 
-static struct {
+struct link {
 	char stack[16 * 1024];
-} *links;
+};
+
+static struct link *links;
 static void *link_sp[CHAIN_COUNT + 1];
 static size_t links_intact;
 
@@ -183,7 +185,7 @@ static long some_long(long value)
 
 static double some_double(double value)
 {
-	__asm__("" : "+" FLOATING_REGISTER (value));
+	__asm__("" : "+" FLOATING_REGISTER(value));
 	return value;
 }
 

@@ -16,7 +16,8 @@ extern "C" {
 #include <sys/wait.h>
 #include <unistd.h>
 
-namespace {
+namespace
+{
 
 struct party {
 	alignas(64) char stack[64 * 1024];
@@ -30,8 +31,13 @@ party parties[2];
 
 struct witness {
 	party *p;
-	explicit witness(party *owner) : p(owner) {}
-	~witness() { p->destroyed++; }
+	explicit witness(party *owner) : p(owner)
+	{
+	}
+	~witness()
+	{
+		p->destroyed++;
+	}
 };
 
 void go_home(party *p)
@@ -105,7 +111,7 @@ void an_exception_that_nobody_catches_terminates(void **)
 	assert_int_equal(WEXITSTATUS(status), 42);
 }
 
-}
+} // namespace
 
 int main()
 {

@@ -11,9 +11,9 @@
 
 struct watched_register {
 	const char *name;
-	uint64_t may_set;	/* the bits that a pattern may set */
-	uint64_t must_set;	/* the bits that it must */
-	int is_kept;		/* 1: a switch keeps it; 0: it belongs to the carrier */
+	uint64_t may_set;  /* the bits that a pattern may set */
+	uint64_t must_set; /* the bits that it must */
+	int is_kept;       /* 1: a switch keeps it; 0: it belongs to the carrier */
 };
 
 typedef void change_stacks(void **out_sp, void *to_sp);

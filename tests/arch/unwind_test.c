@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* libgcc's unwinder, which exceptions and backtrace() use, goes to the start of a context and ends. */
+/* The unwinder of exceptions and of backtrace() goes to the start of a context, and ends there. */
 #include "arch/arch.h"
 
 #include <setjmp.h>
@@ -24,10 +24,14 @@ static void *home_sp, *away_sp;
 static _Unwind_Reason_Code note_frame(struct _Unwind_Context *context, void *arg)
 {
 	struct trace *trace = arg;
+	uintptr_t place = (uintptr_t)_Unwind_GetIP(context);
 
+	/* libgcc's tells of the end as if it were one frame more. */
+	if (place == 0)
+		return _URC_NO_REASON;
 	if (trace->count == FRAMES_MAX)
 		return _URC_NORMAL_STOP;
-	trace->place[trace->count++] = (uintptr_t)_Unwind_GetIP(context);
+	trace->place[trace->count++] = place;
 	return _URC_NO_REASON;
 }
 
@@ -64,12 +68,11 @@ static void a_trace_ends_at_the_start_of_its_context(void **state)
 	for (int i = 0; i < 2; i++) {
 		struct trace *t = &traces[i];
 
-		/* take_trace, trace_twice, weft__arch_start, and nothing above it. */
+		/* take_trace, trace_twice, weft__arch_start. */
 		assert_int_equal(t->end, _URC_END_OF_STACK);
-		assert_int_equal(t->count, 4);
+		assert_int_equal(t->count, 3);
 		assert_true(is_in(t->place[1], (const void *)(uintptr_t)trace_twice, 512));
 		assert_true(is_in(t->place[2], weft__arch_start, 16));
-		assert_int_equal(t->place[3], 0);
 	}
 }
 

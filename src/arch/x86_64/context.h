@@ -6,14 +6,16 @@
  * calls that it has seen.  A switch that is called and leaves by an indirect jump leaves one entry
  * too many there, and every return after it goes wrong (25 ns in three frames).  One that is called
  * and returns goes wrong whenever the two contexts called it from different places (8 ns).  Here
- * nothing is called: the place to go on is handed over in %rax.  The price is stated below:
+ * nothing is called: the place to go on is handed over in %rax.  What follows from that:
  *   - The compiler does not see a call, so it may use the 128 bytes below the stack pointer (the red
  *     zone).  The frame leaves them alone.
  *   - Every register that a call may change is listed.
+ *   - volatile: assembly with a label and outputs is not so by itself, and gcc would drop it.
  *   - A compiler that looks across functions does not expect assembly to call back into this file:
  *     it may keep a static variable in a register while another context changes it.  The label that
  *     the assembly could jump to, and never does, leads to a call of an unknown function, and that
- *     may do anything (test: a_static_variable_changed_meanwhile_is_seen).
+ *     may do anything.
+ * Each of these has a test that fails without it: tests/arch/context_test.c.
  */
 #ifndef WEFT_ARCH_CONTEXT_H
 #define WEFT_ARCH_CONTEXT_H
@@ -32,18 +34,18 @@ struct weft__arch_frame {
 #define WEFT__ARCH_FRAME_BYTES (sizeof(struct weft__arch_frame) + 16 + 15)
 
 #ifdef __AVX512F__
-#define WEFT__ARCH_CALL_CHANGES_WIDE                                                               \
-	, "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23", "xmm24",         \
-		"xmm25", "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31", "k1", "k2", "k3",   \
+#define WEFT__ARCH_CALL_CHANGES_WIDE                                                             \
+	, "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23", "xmm24",       \
+		"xmm25", "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31", "k1", "k2", "k3", \
 		"k4", "k5", "k6", "k7"
 #else
 #define WEFT__ARCH_CALL_CHANGES_WIDE
 #endif
-#define WEFT__ARCH_CALL_CHANGES                                                                    \
-	"rax", "rcx", "rdx", "r8", "r9", "r10", "r11", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4",     \
-		"xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13",        \
-		"xmm14", "xmm15", "mm0", "mm1", "mm2", "mm3", "mm4", "mm5", "mm6", "mm7", "st",    \
-		"st(1)", "st(2)", "st(3)", "st(4)", "st(5)", "st(6)", "st(7)", "cc",               \
+#define WEFT__ARCH_CALL_CHANGES                                                                 \
+	"rax", "rcx", "rdx", "r8", "r9", "r10", "r11", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4",  \
+		"xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13",     \
+		"xmm14", "xmm15", "mm0", "mm1", "mm2", "mm3", "mm4", "mm5", "mm6", "mm7", "st", \
+		"st(1)", "st(2)", "st(3)", "st(4)", "st(5)", "st(6)", "st(7)", "cc",            \
 		"memory" WEFT__ARCH_CALL_CHANGES_WIDE
 
 /* switch.S: stops the program.  Not marked noreturn: the compiler must think that it may return. */
