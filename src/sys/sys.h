@@ -157,6 +157,7 @@ int weft__sys_listen(int fd, int backlog);
 int weft__sys_accept(int fd); /* the new one: non-blocking, close-on-exec */
 int weft__sys_connect(int fd, const struct sockaddr *address, socklen_t bytes);
 int weft__sys_shutdown(int fd, int how);
+int weft__sys_unlink_socket(const char *path); /* a Unix socket's file; -ENOTSOCK: it is something else */
 int weft__sys_socket_error(int fd); /* takes SO_ERROR: 0 or -errno */
 int weft__sys_socket_option(int fd, int level, int option, int value);
 int weft__sys_socket_name(int fd, struct sockaddr_storage *out_address, socklen_t *out_bytes);
