@@ -17,8 +17,8 @@ static int leaf(void *arg)
 
 	atomic_add_relaxed(&family->alive, 1);
 	engine_dawdle();
-	atomic_add_relaxed(&family->total, 1);
 	atomic_add_relaxed(&family->alive, -1);
+	atomic_add_acq_rel(&family->total, 1); /* the last touch: the scenario may end */
 	return 7;
 }
 

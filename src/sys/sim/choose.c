@@ -6,11 +6,13 @@
  *   priority  the runnable thread of the highest priority runs; at d steps, drawn beforehand, the running one becomes the lowest
  *   starve    a walk in which one thread runs only when no other can, or once in a long while
  *
- * Fairness: a thread that has run ROW_MAX steps on end gives way, under every strategy, so a loop that waits for another thread ends.
+ * Fairness, under every strategy, so that a loop that waits for another thread ends: a thread that has run ROW_MAX steps on
+ * end gives way, and one that could have run for HUNGER_MAX steps runs next (and all get new priorities).
  */
 #include "sys/sim/kernel.h"
 
 #define ROW_MAX 400
+#define HUNGER_MAX 4000
 #define CHANGES_MAX 6
 
 static struct {
@@ -157,6 +159,7 @@ bool weft__sim_wants_switch(void)
 
 void weft__sim_ready_hint(struct weft__sim_thread *thread)
 {
+	thread->hungry_since = weft__sim.steps;
 	if (!thread->started && thread->priority == 0)
 		thread->priority = 1001 + weft__sim_choose(1000);
 	if (choice.strategy == WEFT__SIM_PRIORITY && weft__sim.current != NULL &&
@@ -198,13 +201,34 @@ static struct weft__sim_thread *any_but(struct weft__sim_thread *except)
 	return picked == except ? weft__sim.runnable[count - 1] : picked;
 }
 
+static struct weft__sim_thread *hungry(void)
+{
+	for (unsigned i = 0; i < weft__sim.runnable_count; i++)
+		if (weft__sim.runnable[i] != weft__sim.current &&
+		    weft__sim.steps > weft__sim.runnable[i]->hungry_since + HUNGER_MAX)
+			return weft__sim.runnable[i];
+	return NULL;
+}
+
+static void mix_priorities(struct weft__sim_thread *top)
+{
+	for (unsigned i = 0; i < weft__sim.runnable_count; i++)
+		weft__sim.runnable[i]->priority = 1001 + weft__sim_choose(1000);
+	top->priority = 2001;
+}
+
 /* Who goes on. At least one is runnable. */
 struct weft__sim_thread *weft__sim_pick(struct weft__sim_thread *except)
 {
-	struct weft__sim_thread *picked;
+	struct weft__sim_thread *picked = hungry();
 
 	choice.preempt = false;
-	if (choice.strategy == WEFT__SIM_PRIORITY) {
+	if (weft__sim.current != NULL)
+		weft__sim.current->hungry_since = weft__sim.steps;
+	if (picked != NULL) {
+		mix_priorities(picked);
+		choice.switch_at = weft__sim.steps + stretch();
+	} else if (choice.strategy == WEFT__SIM_PRIORITY) {
 		picked = highest();
 	} else {
 		picked = any_but(except);

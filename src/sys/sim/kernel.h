@@ -31,6 +31,7 @@ struct weft__sim_thread {
 	char name[16];
 	enum weft__sim_state state;
 	unsigned place;     /* RUNNABLE: where it stands in runnable[] */
+	uint64_t hungry_since; /* RUNNABLE: the step from which it could have run */
 	unsigned priority;  /* WEFT__SIM_PRIORITY: the highest runs */
 	bool started, detached, joined;
 	/* while it does not run */
