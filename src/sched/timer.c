@@ -126,7 +126,10 @@ static bool next_stop(const struct weft__wheel *wheel, int64_t *out_slot, uint16
 	return false;
 }
 
-/* The least deadline of the next occupied slot; of a crowded one, the slot's beginning. */
+/*
+ * The least deadline of the next occupied slot; of a crowded one far off, the slot's beginning. A near slot is searched whole:
+ * its beginning may have passed, and a sleeper that asks again and again would burn what is left of it.
+ */
 static int64_t next_deadline(struct weft__wheel *wheel)
 {
 	int64_t slot_number, least_ns = WEFT_FOREVER;
@@ -141,7 +144,7 @@ static int64_t next_deadline(struct weft__wheel *wheel)
 	weft__list_for (link, slot) {
 		const struct weft__timer *timer = container_of(link, struct weft__timer, link);
 
-		if (++seen > SCAN_MAX)
+		if (++seen > SCAN_MAX && place >= WEFT__WHEEL_NEAR)
 			return slot_number << WEFT__WHEEL_SLOT_BITS;
 		if (timer->deadline_ns < least_ns)
 			least_ns = timer->deadline_ns;
