@@ -76,8 +76,8 @@ void weft__sys_wake(uint32_t *word, int count);
 
 /* ---- order: a light barrier here and a heavy one there order a store before a load on both
  * sides */
-extern bool
-	weft__sys_has_heavy_barrier; /* false: the light one is a full fence. Constant from start */
+/* false: the light one is a full fence. Constant from before main. */
+extern bool weft__sys_has_heavy_barrier;
 void weft__sys_heavy_barrier(void);
 void weft__sys_full_fence(void); /* this CPU alone; used where there is no heavy barrier */
 static inline void weft__sys_full_barrier(void)
@@ -157,7 +157,8 @@ int weft__sys_listen(int fd, int backlog);
 int weft__sys_accept(int fd); /* the new one: non-blocking, close-on-exec */
 int weft__sys_connect(int fd, const struct sockaddr *address, socklen_t bytes);
 int weft__sys_shutdown(int fd, int how);
-int weft__sys_unlink_socket(const char *path); /* a Unix socket's file; -ENOTSOCK: it is something else */
+/* a Unix socket's file; -ENOTSOCK: it is something else */
+int weft__sys_unlink_socket(const char *path);
 int weft__sys_socket_error(int fd); /* takes SO_ERROR: 0 or -errno */
 int weft__sys_socket_option(int fd, int level, int option, int value);
 int weft__sys_socket_name(int fd, struct sockaddr_storage *out_address, socklen_t *out_bytes);
@@ -166,8 +167,8 @@ int weft__sys_fd_limit(void); /* one above the highest number that a descriptor 
 /* ---- faults: SIGSEGV and SIGBUS of the program's own instructions, on the alternate stack */
 /* True: go on as if nothing had been; false: what was there before the handler goes on. */
 typedef bool weft__sys_fault_handler(void *address, void *program_counter, void *stack_pointer);
-int weft__sys_fault_install(
-	weft__sys_fault_handler *handler); /* once per process; later calls do nothing */
+/* Once per process; later calls do nothing. */
+int weft__sys_fault_install(weft__sys_fault_handler *handler);
 /* Gives the calling kernel thread an alternate stack; NULL: it had one and keeps it. -ENOMEM,
  * -EAGAIN */
 int weft__sys_fault_stack(void **out_stack);

@@ -142,4 +142,5 @@ void weft__sys_unguard(void *at, size_t bytes, int how)
 void weft__sys_guard_forget(void)
 {
 	atomic_store_relaxed(&trust, (uint32_t)UNKNOWN);
+	atomic_store_relaxed(&mapping_count, 0);
 }
