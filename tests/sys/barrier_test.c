@@ -61,21 +61,29 @@ static void light(void)
 	weft__sys_light_barrier();
 }
 
-static void *play_light(void *arg)
+static void full(void)
+{
+	weft__sys_full_barrier();
+}
+
+static void (*other_barrier)(void);
+
+static void *play_other(void *arg)
 {
 	(void)arg;
-	play(1, light);
+	play(1, other_barrier);
 	return NULL;
 }
 
-static void play_both(void)
+static void play_both(void (*first)(void), void (*second)(void))
 {
 	weft__sys_thread thread;
 	int misses;
 
 	memset(side, 0, sizeof side);
-	assert_int_equal(weft__sys_thread_start(play_light, NULL, 0, "light", &thread), 0);
-	misses = play(0, weft__sys_heavy_barrier);
+	other_barrier = second;
+	assert_int_equal(weft__sys_thread_start(play_other, NULL, 0, "other", &thread), 0);
+	misses = play(0, first);
 	weft__sys_thread_join(thread);
 	assert_int_equal(misses, 0);
 }
@@ -83,7 +91,7 @@ static void play_both(void)
 static void a_store_is_seen_by_one_of_two(void **state)
 {
 	(void)state;
-	play_both();
+	play_both(weft__sys_heavy_barrier, light);
 }
 
 static void it_is_so_without_membarrier(void **state)
@@ -92,8 +100,14 @@ static void it_is_so_without_membarrier(void **state)
 
 	(void)state;
 	weft__sys_has_heavy_barrier = false;
-	play_both();
+	play_both(weft__sys_heavy_barrier, light);
 	weft__sys_has_heavy_barrier = before;
+}
+
+static void two_full_ones_do_as_well(void **state)
+{
+	(void)state;
+	play_both(full, full);
 }
 
 static void use_barrier(void *arg)
@@ -112,6 +126,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_store_is_seen_by_one_of_two),
+		cmocka_unit_test(two_full_ones_do_as_well),
 		cmocka_unit_test(it_is_so_without_membarrier),
 		cmocka_unit_test(fork_s_child_has_it_too),
 	};
