@@ -13,9 +13,9 @@
  *     then they are its carrier's, and the next thread would compute with them.
  *   - The signal mask, the alternate signal stack, the thread pointer: they belong to the carrier.
  *
- * To the compiler a switch is a call of unknown code: memory may have changed.  But it believes that
- * the kernel thread is the same, which it need not be: so the address of errno or of a __thread
- * variable taken before a switch is worth nothing after it.  weft__arch_self() is safe, always.
+ * To the compiler a switch is a call of unknown code: memory may have changed.  But it believes
+ * that the kernel thread is the same, which it need not be: so the address of errno or of a
+ * __thread variable taken before a switch is worth nothing after it.  weft__arch_self() is safe.
  *
  * Unwinding (gdb, perf, libgcc, libunwind) goes through a context to weft__arch_start, its first
  * frame, and stops there: the return address of that frame is marked undefined, and its frame

@@ -28,7 +28,7 @@ static uintptr_t seen_frame;
 
 static void note_alignment(void *arg)
 {
-	/* The compiler takes the alignment of the stack on trust: a wrong one faults here on x86-64. */
+	/* The compiler trusts the alignment of the stack: a wrong one faults here on x86-64. */
 	volatile four_floats aligned = { 1, 2, 3, 4 };
 
 	seen_arg = arg;

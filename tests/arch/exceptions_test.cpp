@@ -92,7 +92,7 @@ void exceptions_stay_within_their_context(void **)
 	}
 }
 
-/* The unwinder finds the end of the stack, so the program is told; it does not walk into nothing. */
+/* The unwinder finds the end of the stack, and does not walk into nothing. */
 void an_exception_that_nobody_catches_terminates(void **)
 {
 	int status;

@@ -18,7 +18,7 @@ struct watched_register {
 
 typedef void change_stacks(void **out_sp, void *to_sp);
 
-/* Fills the registers from fill, calls change(out_sp, to_sp), and writes what they hold to out_seen. */
+/* Fills the registers, calls change(out_sp, to_sp), and writes what they hold to out_seen. */
 void probe_registers(change_stacks *change, void **out_sp, void *to_sp, const uint64_t *fill,
 		     uint64_t *out_seen);
 

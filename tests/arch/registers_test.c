@@ -59,7 +59,7 @@ static uint64_t pattern_of(size_t i, uint64_t salt)
 	return (bits & watched[i].may_set) | watched[i].must_set;
 }
 
-/* Patterns that differ in every bit that may, except that a lawful away leaves the carrier's alone. */
+/* Patterns differ in every bit that may; only, a lawful away leaves the carrier's alone. */
 static void init_exchange(struct exchange *x, change_stacks *change, int is_lawful)
 {
 	memset(x, 0, sizeof(*x));

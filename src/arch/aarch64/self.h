@@ -27,7 +27,7 @@ static inline void weft__arch_self_set(void *thread)
 			 : "r"(thread));
 }
 
-/* yield is a no-op on most of these processors; isb waits for the pipeline, about as long as pause. */
+/* yield does nothing on most of these processors; isb empties the pipeline. */
 static inline void weft__arch_relax(void)
 {
 	__asm__ volatile("isb");

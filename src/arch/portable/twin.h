@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The contract of arch.h under other names, in C, for any processor: what the assembly is compared
- * with.  Only tests link it.  A context is a ucontext_t on its own stack, and its "stack pointer" is
- * that one's address.
+ * with.  Only tests link it.  A context is a ucontext_t on its own stack, and its "stack pointer"
+ * is that one's address.
  *
  * It keeps more than the contract asks for: the C library's swapcontext saves the control registers
- * of floating point too, and the signal mask, with a system call each time: a hundred times the cost.
+ * of floating point too, and the signal mask, with a system call each time: a hundred times the
+ * cost.
  */
 #ifndef WEFT_ARCH_PORTABLE_TWIN_H
 #define WEFT_ARCH_PORTABLE_TWIN_H

@@ -7,8 +7,8 @@
  * too many there, and every return after it goes wrong (25 ns in three frames).  One that is called
  * and returns goes wrong whenever the two contexts called it from different places (8 ns).  Here
  * nothing is called: the place to go on is handed over in %rax.  What follows from that:
- *   - The compiler does not see a call, so it may use the 128 bytes below the stack pointer (the red
- *     zone).  The frame leaves them alone.
+ *   - The compiler does not see a call, so it may use the 128 bytes below the stack pointer, the
+ *     red zone.  The frame leaves them alone.
  *   - Every register that a call may change is listed.
  *   - volatile: assembly with a label and outputs is not so by itself, and gcc would drop it.
  *   - A compiler that looks across functions does not expect assembly to call back into this file:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The running thread, on x86-64: an offset that the linker knows, from the thread pointer in %fs. */
+/* The running thread, on x86-64: an offset that the linker knows, from the thread pointer. */
 #ifndef WEFT_ARCH_SELF_H
 #define WEFT_ARCH_SELF_H
 
