@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT */
+/* Mutex: every form, who is next, and that nobody shares it. */
+#include "crowd.h"
+
+static weft_mutex mutex;
+
+static void reset(void)
+{
+	mutex = (weft_mutex)WEFT_MUTEX_INIT;
+}
+
+static void try_says_whether_somebody_holds_it(void **state)
+{
+	(void)state;
+	reset();
+	assert_int_equal(weft_mutex_lock_try(&mutex), 0);
+	assert_int_equal(weft_mutex_lock_try(&mutex), -EBUSY);
+	weft_mutex_unlock(&mutex);
+	assert_int_equal(weft_mutex_lock_try(&mutex), 0);
+	weft_mutex_unlock(&mutex);
+}
+
+static void a_deadline_in_the_past_tries_once(void **state)
+{
+	(void)state;
+	reset();
+	assert_int_equal(weft_mutex_lock_until(&mutex, 0), 0);
+	assert_int_equal(weft_mutex_lock_until(&mutex, 0), -ETIMEDOUT);
+	weft_mutex_unlock(&mutex);
+}
+
+static void a_kernel_thread_gives_up_at_the_deadline(void **state)
+{
+	int64_t deadline_ns = weft_now() + 2 * WEFT_MS;
+
+	(void)state;
+	reset();
+	weft_mutex_lock(&mutex);
+	assert_int_equal(weft_mutex_lock_until(&mutex, deadline_ns), -ETIMEDOUT);
+	assert_true(weft_now() >= deadline_ns);
+	weft_mutex_unlock(&mutex);
+	assert_int_equal(weft_mutex_lock_try(&mutex), 0);
+	weft_mutex_unlock(&mutex);
+	/* nobody waits: the mark that one did is gone */
+	assert_int_equal(mutex.word, 0);
+}
+
+static int give_up_soon(void *arg)
+{
+	int64_t deadline_ns = weft_now() + *(int64_t *)arg;
+	int result = weft_mutex_lock_until(&mutex, deadline_ns);
+
+	check(weft_now() >= deadline_ns);
+	return result;
+}
+
+static int light_threads_give_up(void *arg)
+{
+	int64_t late_ns = 2 * WEFT_MS, soon_ns = WEFT_MS;
+	weft_thread *late, *soon;
+
+	(void)arg;
+	weft_mutex_lock(&mutex);
+	late = start(give_up_soon, &late_ns);
+	soon = start(give_up_soon, &soon_ns);
+	check(finish(late) == -ETIMEDOUT);
+	check(finish(soon) == -ETIMEDOUT);
+	weft_mutex_unlock(&mutex);
+	check(mutex.word == 0);
+	return 0;
+}
+
+static void a_light_thread_gives_up_at_the_deadline(void **state)
+{
+	(void)state;
+	reset();
+	scenario(light_threads_give_up, NULL);
+}
+
+static void unlock_what_is_free(void *arg)
+{
+	weft_mutex_unlock(arg);
+}
+
+static void unlocking_what_is_not_locked_stops_the_program(void **state)
+{
+	char said[256], address[32];
+
+	(void)state;
+	reset();
+	last_words(unlock_what_is_free, &mutex, said, sizeof said);
+	snprintf(address, sizeof address, "mutex %p", (void *)&mutex);
+	assert_non_null(strstr(said, address));
+}
+
+/* ---- who is next. All on one processor: nobody runs unless the running one gives way. */
+static int order[8], order_count;
+
+static int lock_and_note(void *arg)
+{
+	weft_mutex_lock(&mutex);
+	order[order_count++] = *(int *)arg;
+	weft_mutex_unlock(&mutex);
+	return 0;
+}
+
+static int lock_after_a_long_wait(void *arg)
+{
+	int first = 1, me = 2;
+	weft_thread *waiter;
+
+	(void)arg;
+	weft_mutex_lock(&mutex);
+	waiter = start(lock_and_note, &first);
+	weft_yield(); /* it waits now */
+	stay_until(weft_now() + 2 * WEFT_MS);
+	weft_mutex_unlock(&mutex);
+	lock_and_note(&me);
+	finish(waiter);
+	check(order_count == 2 && order[0] == first && order[1] == me);
+	check(mutex.word == 0);
+	return 0;
+}
+
+static void one_who_waited_a_millisecond_is_next(void **state)
+{
+	(void)state;
+	reset();
+	order_count = 0;
+	scenario(lock_after_a_long_wait, NULL);
+}
+
+static int lock_in_turn(void *arg)
+{
+	static int number[5] = { 0, 1, 2, 3, 4 };
+	weft_thread *waiters[5];
+
+	(void)arg;
+	weft_mutex_lock(&mutex);
+	for (int i = 0; i < 5; i++) {
+		waiters[i] = start(lock_and_note, &number[i]);
+		weft_yield();
+	}
+	stay_until(weft_now() + 2 * WEFT_MS);
+	weft_mutex_unlock(&mutex);
+	for (int i = 0; i < 5; i++)
+		finish(waiters[i]);
+	for (int i = 0; i < 5; i++)
+		check(order[i] == i);
+	check(order_count == 5 && mutex.word == 0);
+	return 0;
+}
+
+static void those_who_waited_long_are_let_in_by_age(void **state)
+{
+	(void)state;
+	reset();
+	order_count = 0;
+	scenario(lock_in_turn, NULL);
+}
+
+static bool victim_has_it;
+
+static int be_the_victim(void *arg)
+{
+	int64_t *since_ns = arg;
+
+	*since_ns = weft_now();
+	weft_mutex_lock(&mutex);
+	victim_has_it = true;
+	weft_mutex_unlock(&mutex);
+	return 0;
+}
+
+/* Beats the waiter again and again: each time it wakes, the mutex is taken once more. */
+static int barge(void *arg)
+{
+	int64_t since_ns = 0;
+	int in_time = 0, too_late = 0;
+	weft_thread *victim;
+
+	(void)arg;
+	victim_has_it = false;
+	weft_mutex_lock(&mutex);
+	victim = start(be_the_victim, &since_ns);
+	weft_yield();
+	while (!victim_has_it && too_late < 1000) {
+		bool old = weft_now() >= since_ns + WEFT_MS;
+
+		weft_mutex_unlock(&mutex);
+		weft_mutex_lock(&mutex);
+		if (!victim_has_it && old)
+			too_late++;
+		else if (!victim_has_it)
+			in_time++;
+		weft_yield(); /* it wakes, is beaten and waits again */
+	}
+	weft_mutex_unlock(&mutex);
+	check(finish(victim) == 0);
+	check(in_time > 0); /* barging is allowed */
+	/* until the waiter is old: its age was measured a little later than ours */
+	check(too_late <= 1);
+	return 0;
+}
+
+static void a_beaten_waiter_keeps_its_age(void **state)
+{
+	(void)state;
+	reset();
+	scenario(barge, NULL);
+}
+
+static int unlock_three_times(void *arg)
+{
+	int first = 1, second = 2;
+	weft_thread *waiters[2];
+
+	(void)arg;
+	weft_mutex_lock(&mutex);
+	waiters[0] = start(lock_and_note, &first);
+	waiters[1] = start(lock_and_note, &second);
+	weft_yield();
+	for (int i = 0; i < 3; i++) {
+		weft_mutex_unlock(&mutex);
+		check(weft_mutex_lock_try(&mutex) == 0);
+	}
+	/* the second still waits */
+	check(mutex.waiters.first != NULL && mutex.waiters.first == mutex.waiters.last);
+	weft_mutex_unlock(&mutex);
+	finish(waiters[0]);
+	finish(waiters[1]);
+	check(order_count == 2 && order[0] == first && order[1] == second);
+	check(mutex.word == 0);
+	return 0;
+}
+
+static void unlocks_wake_one_at_a_time(void **state)
+{
+	(void)state;
+	reset();
+	order_count = 0;
+	scenario(unlock_three_times, NULL);
+}
+
+/* ---- the crowd */
+enum { ROUNDS = 30000 };
+
+static struct {
+	weft_mutex mutex;
+	/* guarded by mutex, and not atomic */
+	int64_t entered, twin;
+	int inside;
+	int64_t counted; /* atomic */
+} shared;
+
+static int lock_somehow(struct member *self)
+{
+	switch (member_choose(self, 8)) {
+	case 0:
+		return weft_mutex_lock_try(&shared.mutex);
+	case 1:
+	case 2:
+		return weft_mutex_lock_until(&shared.mutex,
+					     weft_now() + member_choose(self, 50) * WEFT_US);
+	default:
+		return weft_mutex_lock(&shared.mutex);
+	}
+}
+
+static int enter_often(struct member *self)
+{
+	for (int i = 0; i < ROUNDS; i++) {
+		if (lock_somehow(self) != 0)
+			continue;
+		check(++shared.inside == 1);
+		shared.entered++;
+		if (member_choose(self, 16) == 0)
+			weft_yield();
+		shared.twin++;
+		check(shared.twin == shared.entered);
+		shared.inside--;
+		weft_mutex_unlock(&shared.mutex);
+		atomic_add_relaxed(&shared.counted, 1);
+		if (member_choose(self, 16) == 0)
+			weft_yield();
+	}
+	return 0;
+}
+
+static void threads_of_all_kinds_exclude_each_other(void **state)
+{
+	(void)state;
+	memset(&shared, 0, sizeof shared);
+	crowd(enter_often, NULL);
+	assert_int_equal(shared.entered, shared.counted);
+	assert_true(shared.entered > CROWD * ROUNDS / 4);
+	assert_null(shared.mutex.waiters.first);
+}
+
+/* ---- memory that the last user gives away */
+struct object {
+	weft_mutex mutex;
+	int users;
+};
+
+enum { OBJECTS = 10000 };
+
+static struct object *objects[OBJECTS];
+
+static int drop_each(struct member *self)
+{
+	(void)self;
+	for (int i = 0; i < OBJECTS; i++) {
+		struct object *object = objects[i];
+		bool last;
+
+		weft_mutex_lock(&object->mutex);
+		last = --object->users == 0;
+		weft_mutex_unlock(&object->mutex);
+		if (last)
+			memset(object, 0xa5, sizeof *object);
+	}
+	return 0;
+}
+
+static void the_last_user_may_give_the_memory_away(void **state)
+{
+	struct object away;
+
+	(void)state;
+	memset(&away, 0xa5, sizeof away);
+	for (int i = 0; i < OBJECTS; i++) {
+		objects[i] = calloc(1, sizeof *objects[i]);
+		objects[i]->users = CROWD;
+	}
+	crowd(drop_each, NULL);
+	for (int i = 0; i < OBJECTS; i++) {
+		assert_memory_equal(objects[i], &away, sizeof away);
+		free(objects[i]);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(try_says_whether_somebody_holds_it),
+		cmocka_unit_test(a_deadline_in_the_past_tries_once),
+		cmocka_unit_test(a_kernel_thread_gives_up_at_the_deadline),
+		cmocka_unit_test(a_light_thread_gives_up_at_the_deadline),
+		cmocka_unit_test(unlocking_what_is_not_locked_stops_the_program),
+		cmocka_unit_test(one_who_waited_a_millisecond_is_next),
+		cmocka_unit_test(those_who_waited_long_are_let_in_by_age),
+		cmocka_unit_test(a_beaten_waiter_keeps_its_age),
+		cmocka_unit_test(unlocks_wake_one_at_a_time),
+		cmocka_unit_test(threads_of_all_kinds_exclude_each_other),
+		cmocka_unit_test(the_last_user_may_give_the_memory_away),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
