@@ -47,8 +47,7 @@
 #include "sys/sys.h"
 
 #define FAIR_NS WEFT_MS
-#define SPIN_ROUNDS \
-	40 /* about a microsecond: what a short section takes, and less than a wake-up */
+#define SPIN_ROUNDS 40 /* about 1 us: longer than a short section, shorter than a wake-up */
 
 enum { COMPETE, GRANTED };
 
