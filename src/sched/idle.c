@@ -131,14 +131,17 @@ static struct weft_thread *find_near(struct weft__carrier *carrier)
 static bool search_begin(struct weft__carrier *carrier)
 {
 	struct weft_sched *sched = carrier->sched;
+	uint32_t idle, awake;
 
 	if (carrier->searching)
 		return true;
 	if (sched->processor_count == 1)
 		return false;
-	/* Half of those that are awake at most; at least one. An estimate is enough. */
-	if (2 * atomic_load_relaxed(&sched->searching) >=
-	    sched->processor_count - atomic_load_relaxed(&sched->idle))
+	/* Half of those that are awake at most; at least one. An estimate is enough: idle also counts sleepers that have lost
+	 * their processor. */
+	idle = atomic_load_relaxed(&sched->idle);
+	awake = idle < sched->processor_count ? sched->processor_count - idle : 1;
+	if (2 * atomic_load_relaxed(&sched->searching) >= awake)
 		return false;
 	atomic_add_acq_rel(&sched->searching, 1);
 	carrier->searching = true;
