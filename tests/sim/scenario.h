@@ -18,6 +18,8 @@ struct scenario {
 /* Each GROUP_scenario.c has one of these; scenarios.c lists them all. */
 extern const struct scenario sys_scenarios[];
 extern const struct scenario thread_scenarios[];
+extern const struct scenario sync_scenarios[];
+extern const struct scenario time_scenarios[];
 
 /* The next scenario that bears this name, or whose group does, or any if that is "all"; NULL behind the last. */
 const struct scenario *scenario_next(const char *name, unsigned *place);

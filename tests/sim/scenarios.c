@@ -9,6 +9,8 @@ static const struct {
 } lists[] = {
 	{ "sys", sys_scenarios },
 	{ "thread", thread_scenarios },
+	{ "sync", sync_scenarios },
+	{ "time", time_scenarios },
 };
 
 static bool bears(const char *name, const char *group, const struct scenario *scenario)
