@@ -3,9 +3,9 @@
 #
 # backtrace_test.sh PROGRAM REGISTER...
 #
-# Walks through six switches of PROGRAM (backtrace_program.c) with gdb, an instruction at a time.  At
-# each the backtrace must be whole and end where the context began, and the registers must unwind to
-# the same values in its last frame as at every other instruction on the same side of that switch.
+# Walks through six switches of PROGRAM (backtrace_program.c) with gdb, an instruction at a time.
+# At each the backtrace must be whole and end where the context began, and the registers must unwind
+# to the same values in its last frame as at each other instruction on the same side of that switch.
 set -eu
 
 if ! command -v gdb >/dev/null; then

@@ -14,8 +14,8 @@
  * d8-d15	yes	a C function leaves the lower 64 bits of v8-v15 as it found them
  * x0-x17	no	a C function may change them
  * x18		no	on Linux one more of those (so no shadow call stack in it)
- * v0-v7	no	a C function may change them; so too the upper halves of v8-v15, v16-v31, and
- *			what SVE adds to them all
+ * v0-v7	no	a C function may change them; so too the upper halves of v8-v15, v16-v31,
+ *			and what SVE adds to them all
  * FPCR		no	a thread that changes it puts it back before it waits
  * FPSR, NZCV	no	no call keeps them
  * ZA		no	off or saved at every ordinary call, by the calling convention
@@ -61,7 +61,7 @@ weft__arch_swap:
 	save	7, d10, d11
 	save	8, d12, d13
 	save	9, d14, d15
-	/* From here both stacks look the same, so the marks hold on either side of the exchange. */
+	/* From here both stacks look the same: the marks hold on either side of the exchange. */
 	mov	x2, sp
 	str	x2, [x0]
 	mov	sp, x1
@@ -82,7 +82,7 @@ weft__arch_swap:
 	.size	weft__arch_swap, . - weft__arch_swap
 
 /*
- * Where contexts begin.  In: x19 entry, x20 arg, x29 0, sp aligned to 16 with two zero words on it.
+ * Where contexts begin.  In: x19 entry, x20 arg, x29 0, sp aligned to 16, on two zero words.
  * Unwinders look for a return address minus one, so a context enters behind the first instruction
  * (WEFT__ARCH_START_SKIP): it is never run, and belongs to this function.
  */
@@ -105,4 +105,4 @@ weft__arch_start:
 	.p2align 3
 	.long	4, 16, 5		/* sizes of name and contents; NT_GNU_PROPERTY_TYPE_0 */
 	.asciz	"GNU"
-	.long	0xc0000000, 4, 1, 0	/* aarch64 features: 4 bytes, bit 0 is landing pads */
+	.long	0xc0000000, 4, 1, 0	/* aarch64 features: 4 bytes; bit 0: landing pads */

@@ -47,7 +47,7 @@ weft__arch_swap:
 	movq	%r13, 16(%rsp)
 	movq	%r14, 8(%rsp)
 	movq	%r15, 0(%rsp)
-	/* From here both stacks look the same, so these marks hold on either side of the exchange. */
+	/* From here both stacks look the same: these marks hold on either side of the exchange. */
 	.cfi_offset rip, 48 - FRAME
 	.cfi_offset rbp, 40 - FRAME
 	.cfi_offset rbx, 32 - FRAME
@@ -78,7 +78,7 @@ weft__arch_swap:
 	.size	weft__arch_swap, . - weft__arch_swap
 
 /*
- * Where contexts begin.  In: rbx entry, r12 arg, rbp 0, rsp aligned to 16 with two zero words on it.
+ * Where contexts begin.  In: rbx entry, r12 arg, rbp 0, rsp aligned to 16, on two zero words.
  * Unwinders look for a return address minus one, so a context enters behind the first instruction
  * (WEFT__ARCH_START_SKIP): it is never run, and belongs to this function.
  */
@@ -111,4 +111,4 @@ weft__arch_trap:
 	.p2align 3
 	.long	4, 16, 5		/* sizes of name and contents; NT_GNU_PROPERTY_TYPE_0 */
 	.asciz	"GNU"
-	.long	0xc0000002, 4, 1, 0	/* x86 features: 4 bytes, bit 0 is indirect-branch tracking */
+	.long	0xc0000002, 4, 1, 0	/* x86 features: 4 bytes; bit 0: indirect branches */
