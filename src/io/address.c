@@ -2,9 +2,10 @@
 /*
  * Addresses as text. The grammar is small and strict, so that a slip is told and not guessed at:
  *
- *	address = ipv4 ":" port | "[" ipv6 [ "%" zone ] "]" ":" port | ":" port | "unix:" path |
- *"unix:@" name
- *	port    = 0 to 65535, at most 5 digits;  zone = number of an interface
+ *	address = host ":" port | "unix:" path | "unix:@" name
+ *	host    = ipv4 | "[" ipv6 [ "%" zone ] "]" | ""
+ *	port    = 0 to 65535, at most 5 digits
+ *	zone    = the number of an interface
  */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -9,12 +9,11 @@
  *   MOVING   one thread is inside epoll_ctl for this entry. It alone may leave this state.
  *   poller   that one.
  *
- *   NULL -> MOVING -> poller, or NULL: refused         the first who would block
- *   poller -> MOVING -> other                          a thread of another scheduler, when nobody
- *   else waits: so that a hog in
- *                                                      the old one does not delay it
- *   poller -> MOVING -> NULL                           the last user, before close(2)
- *   poller -> NULL                                     that poller closes
+ *   NULL -> MOVING -> poller    the first who would block; back to NULL if it is refused
+ *   poller -> MOVING -> other   a thread of another scheduler, when nobody else waits: so that a
+ *                               hog in the old one does not delay it
+ *   poller -> MOVING -> NULL    the last user, before close(2)
+ *   poller -> NULL              that poller closes
  *
  * Who finds MOVING, or a poller that others wait on, need not wait for it: he is in the entry's
  * queue (or sees its sequence grow) when the events come, whichever poller brings them. What is

@@ -7,28 +7,29 @@
  * The state word is (generation << 32 | CLOSING | OWNED | references). Legend:
  *
  *   references  calls that are using the number now. Each takes one before it touches the
- *   descriptor and gives it back
- *               when it returns. An owned entry has one more, the table's own, which weft_close
- *               gives back.
+ *               descriptor and gives it back when it returns. An owned entry has one more, the
+ *               table's own, which weft_close gives back.
  *   OWNED       weft opened the descriptor, or was given it: it is non-blocking. Set by
- *   weft__fd_open and weft__fd_adopt; cleared
- *               together with CLOSING.
- *   CLOSING     weft_close has been called: no new references. Set once, by weft_close. Cleared by
- *   the closer when the kernel has the number back. generation  how often the number has changed
- *   hands. Events of pollers carry it; one of another generation is ignored.
- *               A call that finds another generation than it began with has lost its descriptor:
- *               -EBADF.
+ *               weft__fd_open and weft__fd_adopt; cleared together with CLOSING.
+ *   CLOSING     weft_close has been called: no new references. Set once, by weft_close. Cleared
+ *               by the closer when the kernel has the number back.
+ *   generation  how often the number has changed hands. Events of pollers carry it; one of another
+ *               generation is ignored. A call that finds another generation than it began with
+ *               has lost its descriptor: -EBADF.
  *
- *   (g, -, -, n)            -> (g, -, -, n+1)            a call begins on a descriptor that weft
- *   does not own (g, -, OWNED, n)        -> (g, -, OWNED, n+1)        a call begins
- *   (g, -, -, n)            -> (g, -, OWNED, n+2)        weft_fd_adopt, which then ends as a call
- *   does (g, -, OWNED, n)        -> (g, CLOSING, OWNED, n)    weft_close; (g, -, -, n) -> (g,
- *   CLOSING, -, n+1) if weft does not own it (g, c, o, n+1)          -> (g, c, o, n)              a
- *   call ends. Whoever so comes to (g, CLOSING, o, 0) is the closer (g, CLOSING, o, 0)      ->
- *   (g+1, -, -, 0)            by the closer, after close(2) (g, CLOSING, o, 0)      -> (g+1, -,
- *   OWNED, 1)        by whom the kernel has given the number anew, before the closer's last word
- *   (g, any, any, n)        -> (g+1, -, OWNED, n or n+1) the same, when somebody closed the number
- *   behind weft's back
+ * Transitions of (generation, CLOSING, OWNED, references), * is any:
+ *
+ *   (g, -, *, n)        -> (g, -, *, n+1)          a call begins
+ *   (g, *, *, n+1)      -> (g, *, *, n)            a call ends
+ *   (g, -, -, n)        -> (g, -, OWNED, n+2)      weft_fd_adopt, which then ends as a call does
+ *   (g, -, OWNED, n)    -> (g, CLOSING, OWNED, n)  weft_close, which then ends as a call does
+ *   (g, -, -, n)        -> (g, CLOSING, -, n+1)    the same, of a number that weft does not own
+ *   (g, CLOSING, *, 1)  -> (g, CLOSING, *, 0)      the last call ends: it is the closer
+ *   (g, CLOSING, *, 0)  -> (g+1, -, -, 0)          the closer, after close(2)
+ *   (g, CLOSING, *, 0)  -> (g+1, -, OWNED, 1)      whom the kernel has given the number anew,
+ *                                                  before the closer's last word
+ *   (g, *, *, n)        -> (g+1, -, OWNED, n or n+1)  the same, where somebody has closed the
+ *                                                  number behind weft's back
  *
  * Why a number is never reused under a call: the kernel gives a number out again only after
  * close(2); the closer calls that when there are no references; while there are none and CLOSING

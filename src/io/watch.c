@@ -4,16 +4,16 @@
  *
  *   SET      there is a watch. Set when entry->watch has been written; cleared by who drops it.
  *   CALLING  one carrier is in its function. Set and cleared by that carrier.
- *   READ, WRITE (WEFT__POLL_)  came while CALLING, will be passed on by the same carrier.
+ *   READ, WRITE  (WEFT__POLL_ bits) came while CALLING, will be passed on by the same carrier.
+ *   MAKING   somebody writes entry->watch. Set and cleared by him alone.
  *
- *   -                  -> SET                      weft__watch
- *   SET                -> SET|CALLING              an event: its carrier calls
- *   SET|CALLING|bits   -> SET|CALLING|bits'        further events: nothing to do for their carriers
- *   SET|CALLING|bits   -> SET|CALLING              the carrier takes the bits, calls again
- *   SET|CALLING        -> SET                      none: it is done
- *   SET|any            -> any & CALLING            dropped; the carrier in it calls no more
- *   CALLING            -> -                        it is done, and the one who drops, who waited
- *   for that, goes on
+ *   - -> MAKING -> SET                weft__watch
+ *   SET -> SET|CALLING                an event: its carrier calls
+ *   SET|CALLING|a -> SET|CALLING|a|b  further events: nothing else to do for their carriers
+ *   SET|CALLING|a -> SET|CALLING      the carrier takes the bits and calls again
+ *   SET|CALLING -> SET                there are none: it is done
+ *   SET|* -> * & CALLING              dropped: the carrier in it calls no more
+ *   CALLING -> -                      it is done; who drops has waited for that
  *
  * Dropping waits by giving the CPU away: a call is short, and its carrier runs.
  */
@@ -29,7 +29,7 @@
 #define WATCH_BITS (WEFT__POLL_READ | WEFT__POLL_WRITE)
 #define WATCH_CALLING 4u
 #define WATCH_SET 8u
-#define WATCH_MAKING 16u /* somebody is about to set one */
+#define WATCH_MAKING 16u
 
 bool weft__watch_is_set(struct weft__fd *entry)
 {
