@@ -99,6 +99,7 @@ struct weft_sched {
 	int64_t live;     /* atomic: threads, and credit given out to processors */
 	bool stopping;    /* atomic: carriers shall end */
 	bool ending;      /* atomic: somebody waits for live to become 0; nothing is started from outside */
+	uint32_t visitors; /* atomic: kernel threads of others that are in weft__global_visit */
 
 	uint32_t lock weft__aligned(WEFT__CACHE_LINE);
 	/* guarded by lock */
@@ -152,6 +153,7 @@ static inline void weft__wake_idle_global(struct weft_sched *sched)
 
 /* ---- queue.c: putting threads where they will run */
 void weft__global_push(struct weft_sched *sched, struct weft_thread *thread); /* no wake */
+void weft__global_visit(struct weft_sched *sched, struct weft_thread *thread); /* and wakes; from any kernel thread */
 struct weft_thread *weft__global_take(struct weft__processor *processor);     /* one to run, others into its queue */
 void weft__enqueue(struct weft__processor *processor, struct weft_thread *thread);
 void weft__enqueue_hot(struct weft__processor *processor, struct weft_thread *thread);

@@ -124,8 +124,7 @@ int weft__light_spawn(struct weft_sched *sched, weft_function *function, void *a
 		if (sched->processor_count > 1)
 			weft__wake_idle(sched);
 	} else {
-		weft__global_push(sched, thread);
-		weft__wake_idle_global(sched);
+		weft__global_visit(sched, thread);
 	}
 	return 0;
 }

@@ -190,8 +190,7 @@ static void ready_at(struct weft_thread *thread, bool hot)
 			weft__wake_idle(sched);
 		return;
 	}
-	weft__global_push(sched, thread);
-	weft__wake_idle_global(sched);
+	weft__global_visit(sched, thread);
 }
 
 void weft__ready(struct weft_thread *thread)

@@ -18,6 +18,18 @@ void weft__global_push(struct weft_sched *sched, struct weft_thread *thread)
 	weft__spin_unlock(&sched->lock);
 }
 
+/*
+ * Once the thread is pushed it may run and end, and with it the scheduler, while we have yet to wake a carrier. So whoever
+ * takes the scheduler away waits for visitors: each is counted before its push, and so before live can become 0. (VISIT)
+ */
+void weft__global_visit(struct weft_sched *sched, struct weft_thread *thread)
+{
+	atomic_add_acq_rel(&sched->visitors, 1);
+	weft__global_push(sched, thread);
+	weft__wake_idle_global(sched);
+	atomic_sub_acq_rel(&sched->visitors, 1);
+}
+
 struct weft_thread *weft__global_take(struct weft__processor *processor)
 {
 	struct weft_sched *sched = processor->sched;

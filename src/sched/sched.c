@@ -138,6 +138,8 @@ static void take_away(struct weft_sched *sched)
 		weft__sys_thread_join(carrier->kernel_thread);
 		weft__sys_unreserve(carrier, (sizeof *carrier + WEFT__PAGE - 1) & ~(WEFT__PAGE - 1));
 	}
+	while (atomic_load_acquire(&sched->visitors) != 0) /* VISIT */
+		weft__sys_thread_yield();
 	weft__poller_close(&sched->poller);
 	for (unsigned i = 0; i < sched->processor_count; i++)
 		if (sched->processors[i] != NULL)
