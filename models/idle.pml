@@ -1,47 +1,52 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * idle.pml: how a carrier goes to sleep, and how work wakes one (src/sched/idle.c).
+ * idle.pml: how a carrier goes to sleep, and how work wakes one (src/sched/idle.c, queue.c).
  *
- * N carriers and one foreign kernel thread share a scheduler.  Every queue is a counter: q[j] is what
- * everybody sees, pend[j] what its only writer has stored and its store buffer still holds (TSO).
- * Queue N is the global queue, filled here by the foreign thread.  A locked instruction drains the
- * buffer of who executes it, membarrier drains everybody's, one after the other.  The eventfd is one
- * bit: a write sets it, exactly one sleeper (or a busy carrier's poll) takes it.  hot[] is the slot
- * that a thief may empty only when it saw the same value there for a while.
+ * N carriers with a processor each, and a foreign kernel thread that fills the global queue.  Queues are
+ * counters: q[j] is what everybody sees of processor j's ring, pend[j] what its owner has stored and its
+ * store buffer still holds (TSO); hot[j] is its hot slot; g the global queue (who fills it makes a full
+ * barrier).  A locked instruction drains the buffer of who executes it, membarrier drains everybody's, one
+ * after the other.  The bell is one bit: a ring sets it, exactly one sleeper, or a poll, takes it.
+ * A carrier that moves threads from one queue to another has them in its hands for a moment (moved).
+ *
+ *   weft__wake_idle      maybe_wake        weft__global_take   take_global
+ *   weft__wake_slow      ring              weft__runq_steal    steal
+ *   weft__search_end     search_end        sleep_idle          refuse, sleep
  *
  * A busy carrier may run its thread for ever (hog), so nothing may be left for it to see.
  *
  * Claims
- *   at rest nothing is queued while a carrier sleeps (proctype quiet);
- *   searching never falls below 0 and there is never more than one wake token.
+ *   at rest no thread is queued while a carrier sleeps (proctype quiet);
+ *   searching never falls below 0, and never more than one ring is under way.
  *
  * Broken variants (-D)
- *   NO_BARRIER       no membarrier between idle++ and the second look
- *   NO_RECHECK       searching-- before idle++, no second look
- *   NO_LAST_WAKE     the last searcher that found work wakes nobody
- *   NO_RECHECK_WAKE  a carrier that found work in its second look wakes nobody
- *   POLL_DROPS       a busy carrier's poll swallows the token and forgets it
- *   LOOK_FIRST       the producer looks at idle and searching before it publishes
- *   HOT_UNTIMED      a carrier that saw a hot slot in its second look sleeps without a time limit
- *   HOT_SILENT       filling a hot slot wakes nobody
+ *   NO_BARRIER      no membarrier between idle++ and the second look
+ *   NO_SECOND_LOOK  searching-- before idle++, then sleeps
+ *   NO_LAST_WAKE    the last searcher that found work wakes nobody
+ *   REFUSED_ALONE   who was refused sleep, for there is work, looks for it without counting as a searcher
+ *   MOVE_SILENT     threads moved from the global queue to a ring wake nobody
+ *   POLL_DROPS      a busy carrier's poll takes the ring and forgets it
+ *   LOOK_FIRST      who makes work reads idle and searching before it publishes
+ *   HOT_UNSEEN      the second look does not look at hot slots
+ *   HOT_SILENT      filling a hot slot wakes nobody
  */
 #ifndef N
 #define N	2		/* carriers */
 #endif
-#ifndef ITEMS
-#define ITEMS	3		/* threads readied by carriers and the foreign thread together */
+#ifndef MADE
+#define MADE	2		/* threads readied by carriers, in all */
+#endif
+#ifndef FOREIGN
+#define FOREIGN	2		/* threads pushed to the global queue from outside */
 #endif
 #ifndef EVENTS
 #define EVENTS	1		/* I/O or timer events that wake a sleeper */
 #endif
-#ifndef LIMIT
-#define LIMIT	1		/* searchers at once */
-#endif
 
-byte q[N + 1], pend[N + 1];
+byte q[N], pend[N], g;
 bit hot[N];
 byte idle, searching, made, events = EVENTS;
-bit edge;			/* the eventfd has an edge that nobody has taken */
+bit bell;
 byte asleep;			/* ghost */
 
 /* A locked instruction of `w`. */
@@ -55,195 +60,196 @@ inline heavy_barrier()
 	j = 0;
 #ifndef NO_BARRIER
 	do
-	:: j <= N -> drain(j); j++
+	:: j < N -> drain(j); j++
 	:: else -> j = 0; break
 	od
 #endif
 }
 
-inline add_token(w)
+inline ring()
 {
 	atomic {
-		drain(w);
-		won = (searching == 0);
-		searching = (won -> 1 : searching)
+		ok = (searching == 0);
+		searching = (ok -> 1 : searching)
 	}
 	if
-	:: won -> atomic { won = 0; assert(!edge); edge = 1 }
+	:: ok -> atomic { ok = 0; assert(!bell); bell = 1 }
 	:: else
 	fi
 }
 
-/* weft__idle_wake: the light side. Two plain loads, no fence. */
-inline maybe_wake(w)
+/* Two plain loads, no fence. */
+inline maybe_wake()
 {
 	if
 	:: idle > 0 ->
 		if
-		:: searching == 0 -> add_token(w)
+		:: searching == 0 -> atomic { drain(me); ok = 0 } ring()
 		:: else
 		fi
 	:: else
 	fi
 }
 
-inline drop_search(w, last)
+inline search_end()
 {
-	atomic { drain(w); assert(searching > 0); searching--; last = (searching == 0) }
+	atomic { drain(me); assert(searching > 0); searching--; last = (searching == 0) }
+#ifndef NO_LAST_WAKE
+	if
+	:: last && idle > 0 -> ring()
+	:: else
+	fi;
+#endif
+	last = 0
 }
 
-/* Ready a thread: publish, then look. */
-inline publish(w)
+/* Publish n threads in the own ring, then look. */
+inline publish(n)
 {
 #ifdef LOOK_FIRST
-	won = (idle > 0 && searching == 0);
-	pend[w]++;
+	ok = (idle > 0 && searching == 0);
+	pend[me] = pend[me] + n;
 	if
-	:: won -> add_token(w)
+	:: ok -> drain(me); ring()
 	:: else
 	fi
 #else
-	pend[w]++;
-	maybe_wake(w)
+	pend[me] = pend[me] + n;
+	maybe_wake()
 #endif
 }
 
-/* Take one item from any ring or the global queue: one pass, each queue at its own moment. */
-inline look()
+/* A fair share: one to run, the others into the own ring. */
+inline take_global()
+{
+	if
+	:: atomic { g > 0 -> drain(me); moved = g / N; g = g - moved - 1; found = 1 }
+		if
+		:: moved > 0 ->
+#ifdef MOVE_SILENT
+			pend[me] = pend[me] + moved;
+#else
+			publish(moved);
+#endif
+			moved = 0
+		:: else
+		fi
+	:: else
+	fi
+}
+
+/* The older half of another's ring; one to run, the others into the own ring. */
+inline steal()
 {
 	j = 0;
 	do
-	:: j > N || found -> j = 0; break
-	:: else ->
+	:: j < N && !found ->
 		if
-		:: atomic { q[j] + (j == me -> pend[j] : 0) > 0 -> drain(me); q[j]--; found = 1 }
+		:: atomic { j != me && q[j] > 0 -> drain(me); moved = (q[j] - 1) / 2; q[j] = q[j] - moved - 1; found = 1 }
+			pend[me] = pend[me] + moved;
+			moved = 0
+		:: atomic { j != me && q[j] == 0 && hot[j] -> drain(me); hot[j] = 0; found = 1 }
 		:: else -> j++
 		fi
+	:: else -> j = 0; break
 	od
 }
 
 proctype carrier(byte me)
 {
-	byte j;
-	bit won, found, last, token, stale;
+	byte j, moved;
+	bit ok, found, last, searcher, work, rung;
 
-busy:
-	found = 0; token = 0; stale = 0;
+busy:						/* runs a thread; the processor's queues may hold more */
+	found = 0;
 	do
-	:: atomic { made < ITEMS -> made++ }; publish(me)
-#ifdef HOT
-	:: atomic { made < ITEMS && !hot[me] -> made++; drain(me); hot[me] = 1 };
+	:: atomic { made < MADE -> made++ } publish(1)
+	:: atomic { made < MADE && !hot[me] -> made++; drain(me); hot[me] = 1 }
 #ifndef HOT_SILENT
-		maybe_wake(me)
+		maybe_wake()
 #endif
-#endif
-	:: atomic { edge -> edge = 0 };			/* its occasional poll without waiting */
+	:: atomic { bell -> bell = 0 }		/* weft__look_around polls */
 #ifndef POLL_DROPS
-		drop_search(me, last);
-		maybe_wake(me)
+		search_end()
 #endif
-	:: goto next					/* its thread parked or ended */
-	:: goto hog					/* its thread runs for ever */
+	:: take_global();			/* and looks at the global queue */
+		if
+		:: found -> found = 0; publish(1)
+		:: else
+		fi
+	:: goto find				/* its thread parked or ended */
+	:: goto hog				/* its thread runs for ever */
 	od;
 
-next:
-#ifdef HOT
+find:						/* weft__find_work */
 	if
-	:: atomic { hot[me] -> drain(me); hot[me] = 0 } goto busy
+	:: atomic { hot[me] -> drain(me); hot[me] = 0; found = 1 }
+	:: atomic { !hot[me] && q[me] + pend[me] > 0 -> drain(me); q[me]--; found = 1 }
+	:: else -> take_global()
+	fi;
+	if
+	:: !found && !searcher && 2 * searching < N - idle ->
+		atomic { drain(me); searching++; searcher = 1 }
 	:: else
 	fi;
-#endif
 	if
-	:: atomic { q[me] + pend[me] > 0 -> drain(me); q[me]-- } goto busy
+	:: !found && searcher -> steal()
 	:: else
 	fi;
 	if
-	:: searching < LIMIT -> atomic { drain(me); searching++ } goto search
-	:: else -> goto sleepy				/* enough of them search */
-	fi;
-
-search:
-	token = 1;					/* counted in searching */
-	look();
-	if
-	:: found ->
-		drop_search(me, last);
-#ifndef NO_LAST_WAKE
-		if
-		:: last -> maybe_wake(me)
-		:: else
-		fi;
-#endif
-		goto busy
+	:: found && searcher -> searcher = 0; search_end(); goto busy
+	:: found && !searcher -> goto busy
 	:: else
 	fi;
 
-sleepy:
-#ifdef NO_RECHECK
+#ifdef NO_SECOND_LOOK
 	if
-	:: token -> drop_search(me, last)
+	:: searcher -> atomic { drain(me); searching--; searcher = 0 }
 	:: else
 	fi;
 	atomic { drain(me); idle++ }
 #else
 	atomic { drain(me); idle++ }
 	if
-	:: token -> drop_search(me, last)
+	:: searcher -> atomic { drain(me); assert(searching > 0); searching--; searcher = 0 }
 	:: else
 	fi;
 	heavy_barrier();
+	work = g > 0;
 	do
-	:: j > N -> j = 0; break
-	:: else ->
-		if
-		:: q[j] > 0 ->				/* seen; may be gone a moment later */
-			atomic { drain(me); idle-- }
-			if
-			:: atomic { q[j] > 0 -> drain(me); q[j]--; j = 0 }
-#ifndef NO_RECHECK_WAKE
-				maybe_wake(me);
+	:: j < N && !work ->
+		work = q[j] > 0;
+#ifndef HOT_UNSEEN
+		work = work || hot[j];
 #endif
-				goto busy
-			:: else -> j = 0; token = 0; goto next
-			fi
-#ifdef HOT
-		:: q[j] == 0 && j < N && hot[j] -> stale = 1; j++
-#endif
-		:: else -> j++
-		fi
+		j++
+	:: else -> j = 0; break
 	od;
+	if
+	:: work && searching == 0 ->		/* refused */
+		work = 0;
+#ifdef REFUSED_ALONE
+		atomic { drain(me); idle-- }
+#else
+		atomic { drain(me); searching++; searcher = 1 }
+		atomic { drain(me); idle-- }
 #endif
-	token = 0;
+		goto find
+	:: else -> work = 0
+	fi;
+#endif
 	asleep++;
 end_asleep:
 	if
-	:: atomic { edge -> edge = 0; asleep--; token = 1 }
+	:: atomic { bell -> bell = 0; asleep--; rung = 1 }
 	:: atomic { events > 0 -> events--; asleep-- }
-#ifdef HOT
-#ifndef HOT_UNTIMED
-	:: atomic { stale -> asleep-- }			/* its time limit */
-#endif
-#endif
 	fi;
 	atomic { drain(me); idle-- }
 	if
-	:: token -> stale = 0; goto search
-	:: !token && !stale -> publish(me); goto next	/* what the event readied */
-#ifdef HOT
-	:: !token && stale ->
-		stale = 0;
-		j = 0;
-		do
-		:: j >= N -> j = 0; goto next
-		:: j < N && hot[j] -> 
-			if
-			:: atomic { hot[j] -> drain(me); hot[j] = 0; j = 0 } maybe_wake(me); goto busy
-			:: else -> j++
-			fi
-		:: else -> j++
-		od
-#endif
+	:: rung -> rung = 0; searcher = 1
+	:: else -> publish(1)			/* what the event readied */
 	fi;
+	goto find;
 
 hog:
 end_hog:
@@ -252,10 +258,20 @@ end_hog:
 
 proctype foreign()
 {
-	bit won;
+	byte n;
+	bit ok;
 
 	do
-	:: atomic { made < ITEMS -> made++ } publish(N)
+	:: n < FOREIGN -> n++;
+		atomic { g++ }
+		if
+		:: idle > 0 ->
+			if
+			:: searching == 0 -> ring()
+			:: else
+			fi
+		:: else
+		fi
 	:: break
 	od
 }
@@ -263,14 +279,11 @@ proctype foreign()
 /* Store buffers empty themselves some day. */
 proctype memory()
 {
-	byte i;
-
 end:	do
 	:: atomic { pend[0] > 0 -> drain(0) }
 	:: atomic { pend[1] > 0 -> drain(1) }
-	:: atomic { pend[2] > 0 -> drain(2) }
 #if N > 2
-	:: atomic { pend[3] > 0 -> drain(3) }
+	:: atomic { pend[2] > 0 -> drain(2) }
 #endif
 	od
 }
@@ -282,7 +295,7 @@ proctype quiet()
 end:	timeout ->
 	do
 	:: i < N -> queued = queued + q[i] + hot[i]; i++
-	:: else -> queued = queued + q[N]; break
+	:: else -> queued = queued + g; break
 	od;
 	assert(queued == 0 || asleep == 0)
 }
