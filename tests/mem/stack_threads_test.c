@@ -15,8 +15,8 @@
 #include "sys/sys.h"
 
 #define THREADS 4
-#define ROUNDS 30
-#define HELD_MAX 1500
+#define ROUNDS 40
+#define HELD_MAX 4000
 
 /* In each control block: who has it. atomic; 0: nobody. */
 struct block {

@@ -117,6 +117,9 @@ static void locked_memory_is_zero_too(void **state)
 {
 	(void)state;
 	check_discard(8, true);
+	weft__sys_force.no_discard_locked = true;
+	check_discard(8, true);
+	weft__sys_force.no_discard_locked = false;
 }
 
 static void check_discard_each(void)

@@ -15,6 +15,7 @@ struct weft__sys_force {
 	bool no_madvise_guard;   /* MADV_GUARD_INSTALL: -EINVAL */
 	bool idle_madvise_guard; /* it answers 0 and installs nothing */
 	bool no_madvise_many;    /* process_madvise on oneself: -EBADF */
+	bool no_discard_locked;  /* MADV_DONTNEED_LOCKED: -EINVAL */
 	bool no_pwait2;          /* epoll_pwait2: -ENOSYS */
 	bool no_nowait;          /* RWF_NOWAIT: -EOPNOTSUPP */
 	int mapping_max;         /* guards by mprotect; 0: as the kernel's limit allows */

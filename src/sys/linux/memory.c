@@ -58,7 +58,7 @@ void weft__sys_discard(void *at, size_t bytes)
 {
 	if (madvise(at, bytes, MADV_DONTNEED) == 0)
 		return;
-	if (madvise(at, bytes, ADVICE_DONTNEED_LOCKED) == 0)
+	if (!weft__sys_force.no_discard_locked && madvise(at, bytes, ADVICE_DONTNEED_LOCKED) == 0)
 		return;
 	memset(at, 0, bytes);
 }
