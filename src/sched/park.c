@@ -85,10 +85,12 @@ static void kernel_park(struct weft_thread *self, int64_t deadline_ns)
 
 int weft__kernel_park_poll(struct weft_thread *self, int fd, uint32_t wanted, int64_t deadline_ns, uint32_t *out_ready)
 {
-	const uint64_t ticket = self->park;
+	const uint64_t ticket = atomic_load_acquire(&self->park);
 	int result;
 
 	weft__assert(weft__thread_is_kernel(self));
+	if (WEFT__PARK_STATE(ticket) != WEFT__ARMED) /* claimed already */
+		goto out;
 	if (self->bell < 0) {
 		int bell = weft__sys_bell_open();
 
