@@ -211,13 +211,15 @@ static void shrink(struct size *size, struct weft__arena *arena)
 	char *low = NULL;
 
 	lock_size(size);
-	if (arena->used == 0 && arena->warm == 0 && arena->cooling == 0 && size->open_count > 1 &&
-	    size->walkers == 0) {
+	/* Not one that another has closed meanwhile, or that is just being opened again: neither is in a list. */
+	if (arena->kind != WEFT__SLOT_NONE && arena->used == 0 && arena->warm == 0 &&
+	    arena->cooling == 0 && size->open_count > 1 && size->walkers == 0) {
 		/* Whoever walks from now on sees that there are no stacks. */
 		low = arena->low;
 		atomic_store_release(&arena->low, (char *)NULL);
 		weft__list_remove(&arena->link);
-		size->open_count -= low != NULL;
+		arena->kind = WEFT__SLOT_NONE;
+		size->open_count--;
 	}
 	weft__spin_unlock(&size->lock);
 	if (low == NULL)
