@@ -80,12 +80,9 @@ void weft__sys_wake(uint32_t *word, int count);
 extern bool weft__sys_has_heavy_barrier;
 void weft__sys_heavy_barrier(void);
 void weft__sys_full_fence(void); /* this CPU alone; used where there is no heavy barrier */
-/* For a pair of equals. An atomic operation on some word of one's own would not do: on aarch64 it
- * does not order a store before it with a load behind it. */
-static inline void weft__sys_full_barrier(void)
+static inline void weft__sys_full_barrier(void) /* for a pair of equals */
 {
-	/* unlike __atomic_thread_fence no warning under the thread sanitizer */
-	__sync_synchronize();
+	atomic_full_fence();
 	weft__atomic_point();
 }
 static inline void weft__sys_light_barrier(void)

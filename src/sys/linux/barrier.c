@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/atomic.h"
 #include "base/panic.h"
 #include "sys/sys.h"
 
@@ -29,7 +30,7 @@ static __attribute__((constructor)) void register_intent(void)
 
 void weft__sys_full_fence(void)
 {
-	__sync_synchronize();
+	atomic_full_fence();
 }
 
 void weft__sys_heavy_barrier(void)
