@@ -20,6 +20,8 @@ extern const struct scenario sys_scenarios[];
 extern const struct scenario thread_scenarios[];
 extern const struct scenario sync_scenarios[];
 extern const struct scenario time_scenarios[];
+extern const struct scenario io_scenarios[];
+extern const struct scenario failure_scenarios[];
 
 /* The next scenario that bears this name, or whose group does, or any if that is "all"; NULL behind the last. */
 const struct scenario *scenario_next(const char *name, unsigned *place);

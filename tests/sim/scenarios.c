@@ -11,6 +11,8 @@ static const struct {
 	{ "thread", thread_scenarios },
 	{ "sync", sync_scenarios },
 	{ "time", time_scenarios },
+	{ "io", io_scenarios },
+	{ "failure", failure_scenarios },
 };
 
 static bool bears(const char *name, const char *group, const struct scenario *scenario)
