@@ -44,26 +44,27 @@ static void *begin(void *arg)
 	return start.function(start.arg);
 }
 
+/* Answers as pthread_create. */
 static int create(pthread_t *out_thread, size_t stack_bytes, struct start *start)
 {
 	pthread_attr_t attributes;
 	int rc = pthread_attr_init(&attributes);
 
 	if (rc != 0)
-		return -rc;
+		return rc;
 	if (stack_bytes != 0)
 		rc = pthread_attr_setstacksize(&attributes, stack_bytes);
 	if (rc == 0)
 		rc = pthread_create(out_thread, &attributes, begin, start);
 	pthread_attr_destroy(&attributes);
-	return -rc;
+	return rc;
 }
 
 int weft__sys_thread_start(void *(*function)(void *), void *arg, size_t stack_bytes,
 			   const char *name, weft__sys_thread *out_thread)
 {
 	struct start *start;
-	pthread_t thread;
+	pthread_t thread = 0;
 	int rc;
 
 	if (weft__sys_force_fails(&weft__sys_force.fail_thread))
@@ -77,7 +78,7 @@ int weft__sys_thread_start(void *(*function)(void *), void *arg, size_t stack_by
 	rc = create(&thread, stack_bytes, start);
 	if (rc != 0) {
 		free(start);
-		return rc;
+		return -rc;
 	}
 	out_thread->handle = (uintptr_t)thread;
 	return 0;
