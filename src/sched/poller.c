@@ -14,6 +14,7 @@ int weft__poller_open(struct weft__poller *out_poller)
 {
 	static uint64_t last_id;
 	int set = weft__sys_poller_open();
+	struct weft__sys_event first;
 	int bell, error;
 
 	if (set < 0)
@@ -29,6 +30,12 @@ int weft__poller_open(struct weft__poller *out_poller)
 		weft__sys_close(set);
 		return error;
 	}
+	/*
+	 * Added, the bell may bring an event that is no ring: it can be written. That is taken now. Beside the first ring it could
+	 * be reported again, by then as a ring too, and one ring would count as two.
+	 */
+	while (weft__sys_poller_wait(set, &first, 1, 0) == -EINTR)
+		;
 	*out_poller = (struct weft__poller){
 		.set = set,
 		.bell = bell,
