@@ -25,6 +25,7 @@
  *   NO_LAST_WAKE    the last searcher that found work wakes nobody
  *   REFUSED_ALONE   who was refused sleep, for there is work, looks for it without counting as a searcher
  *   MOVE_SILENT     threads moved from the global queue to a ring wake nobody
+ *   YIELD_SILENT    a thread that yields is put back into the ring and wakes nobody
  *   POLL_DROPS      a busy carrier's poll takes the ring and forgets it
  *   LOOK_FIRST      who makes work reads idle and searching before it publishes
  *   HOT_UNSEEN      the second look does not look at hot slots
@@ -177,6 +178,12 @@ busy:						/* runs a thread; the processor's queues may hold more */
 		:: found -> found = 0; publish(1)
 		:: else
 		fi
+	:: atomic { q[me] + pend[me] > 0 -> drain(me); q[me]-- }	/* its thread yields to the next */
+#ifdef YIELD_SILENT
+		pend[me]++
+#else
+		publish(1)
+#endif
 	:: goto find				/* its thread parked or ended */
 	:: goto hog				/* its thread runs for ever */
 	od;

@@ -1,26 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ownership.pml: which carrier owns a processor (src/sched/processor.c, monitor.c).
+ * ownership.pml: which carrier owns a processor (src/sched/engine.h, idle.c, blocking.c, carrier.c).
  *
  * NC carriers, NP processors, one monitor, one global queue (gq).  A processor's owner word is
- * RUNNING(c), IDLE(c) (c sleeps in epoll_wait and would like it back) or REVOKED(c).  A carrier sets
- * `inside` with a plain store on every entry into the runtime and then reads the owner word again;
- * both words pass through its FIFO store buffer sb[c] (TSO).  Compare-and-swap drains the buffer of who
- * executes it; membarrier drains everybody's, one after the other.
+ *   RUNNING(c)  carrier c runs with it
+ *   IDLE(c)     c sleeps in the poller and would like it back, or is a spare that was offered it
+ *   REVOKED(c)  the monitor is about to take it from c
+ * A carrier sets `inside` with a plain store on every entry into the runtime and then reads the owner word
+ * again; both words pass through its FIFO store buffer sb[c] (TSO).  Compare-and-swap drains the buffer of
+ * who executes it; membarrier drains everybody's, one after the other.  What happens under the scheduler's
+ * lock is one step.
  *
- *   monitor        RUNNING(c) -> REVOKED(c), membarrier, inside[c]?  no: -> RUNNING(spare), yes: -> RUNNING(c)
- *   enter          RUNNING(me): mine.  REVOKED(me): CAS back; if it fails look again.  Else lost.
- *   blocking_begin RUNNING(me) -> RUNNING(spare), a plain store: only an owner inside may do that
- *   blocking_end   IDLE(any) -> RUNNING(me) by CAS; none: queue the thread, become spare
- *   idle           RUNNING(me) -> IDLE(me), a plain store; on waking IDLE(me) -> RUNNING(me) by CAS
+ *   monitor         RUNNING(c) -> REVOKED(c), membarrier, inside[c]?  no: -> IDLE(spare), yes: -> RUNNING(c)
+ *   enter           RUNNING(me): mine.  REVOKED(me): CAS back; if it fails look again.  Else lost.
+ *   blocking_begin  RUNNING(me) -> IDLE(spare), a plain store: only an owner inside may do that
+ *   take_offered    IDLE(me) -> RUNNING(me) by CAS, or another was quicker
+ *   blocking_end    IDLE(any) -> RUNNING(me) by CAS; none: queue the thread, become spare
+ *   sleep_idle      RUNNING(me) -> IDLE(me), a plain store; on waking IDLE(me) -> RUNNING(me) by CAS
  *
- * Threads are counted, not named: on a carrier, in gq, or done.  A thread may keep its carrier for
- * ever (stuck).  The monitor is a fixed number of revocations at any moment, a superset of what it does.
+ * Threads are counted, not named: on a carrier, in gq, or done.  A thread may keep its carrier for ever
+ * (stuck).  The monitor makes a fixed number of revocations at any moment, a superset of what it does.
  *
  * Claims
  *   acting[p] <= 1: two carriers never act as owner of one processor inside the runtime;
- *   at rest no processor is idle while a thread is queued, none is revoked, given to nobody or owned by a
- *   carrier that does not know it, and no thread is lost (see init).
+ *   at rest no processor is idle while a thread is queued, none is revoked, none is held by a carrier that
+ *   does not know it, and no thread is lost (see init).
  *
  * Broken variants (-D)
  *   NO_MEMBARRIER   the monitor does without it
@@ -29,8 +33,10 @@
  *   NO_CAS_BACK     a carrier that finds REVOKED(me) stores RUNNING(me)
  *   BARE_REVOKED    REVOKED does not name the carrier it was taken from
  *   NO_IDLE_CAS     a woken carrier stores RUNNING(me)
- *   DROP_TOKEN      a woken carrier that lost its processor forgets its wake token
+ *   EVENTS_FIRST    a woken carrier puts what an event readied into its queue, and takes its processor back then
+ *   DROP_TOKEN      a woken carrier that lost its processor forgets the ring
  *   GIVE_BY_STORE   the monitor gives the processor away, or back, by a plain store
+ *   OFFER_UNSEEN    a processor is offered without a wake to a spare that has looked already
  */
 #ifndef NC
 #define NC	3
@@ -45,7 +51,10 @@
 #define SPAWNS	1
 #endif
 #ifndef BLOCKS
-#define BLOCKS	2	/* blocking calls, in all */
+#define BLOCKS	1	/* blocking calls, in all */
+#endif
+#ifndef EVENTS
+#define EVENTS	0	/* I/O events that wake a sleeper, each readies a thread */
 #endif
 
 #define NONE		255
@@ -63,11 +72,12 @@
 chan sb[NC] = [2] of { byte, byte };
 byte owner[NP];
 bit inside[NC];
-byte given[NC];		/* the mailbox of a spare carrier, NONE: empty */
+byte given[NC];		/* offered, and not yet looked at; NONE: nothing */
+bit awake[NC];		/* wake_word */
 bit spare[NC];		/* in the list of spare carriers */
 byte gq, idle, searching;
 bit edge;
-byte spawns = SPAWNS, blocks = BLOCKS;
+byte spawns = SPAWNS, blocks = BLOCKS, events = EVENTS;
 byte total, done, acting[NP];	/* ghosts */
 bit stuck[NC], asleep[NC];	/* ghosts */
 
@@ -100,17 +110,15 @@ inline cas_owner(x, from, to)
 	}
 }
 
+/* Under the scheduler's lock. */
 inline pop_spare()
 {
-	atomic {
-		drain(me);
-		s = 0;
-		do
-		:: s < NC && spare[s] -> spare[s] = 0; break
-		:: s < NC && !spare[s] -> s++
-		:: s >= NC -> s = NONE; break
-		od
-	}
+	s = 0;
+	do
+	:: s < NC && spare[s] -> spare[s] = 0; break
+	:: s < NC && !spare[s] -> s++
+	:: s >= NC -> s = NONE; break
+	od
 }
 
 inline act()
@@ -205,7 +213,8 @@ inline queue_thread()
 proctype carrier(byte me; byte p)
 {
 	byte loc, val, w, x, s;
-	bit ok, token, again;
+	byte offered_to = NONE;
+	bit ok, token, again, event;
 
 	if
 	:: p == NONE -> goto no_processor
@@ -213,13 +222,15 @@ proctype carrier(byte me; byte p)
 	fi;
 
 no_processor:
-	atomic { drain(me); spare[me] = 1 }
+	atomic { drain(me); awake[me] = 0; spare[me] = 1 }
 end_spare:
-	atomic { given[me] != NONE -> p = given[me]; given[me] = NONE }
-	enter();
+	awake[me];
+	atomic { drain(me); p = given[me]; given[me] = NONE }
+	sb[me]!INSIDE,1;
+	cas_owner(p, IDLE(me), RUNNING(me));
 	if
-	:: ok
-	:: else -> leave_without(); goto no_processor
+	:: ok -> act()
+	:: else -> p = NONE; leave_without(); goto no_processor
 	fi;
 
 loop:						/* inside, owner of p */
@@ -250,8 +261,17 @@ loop:						/* inside, owner of p */
 	sb[me]!INSIDE,0;
 	asleep[me] = 1;
 end_asleep:
-	atomic { edge -> edge = 0; token = 1; asleep[me] = 0 }
+	if
+	:: atomic { edge -> edge = 0; token = 1; asleep[me] = 0 }
+	:: atomic { events > 0 -> events--; total++; event = 1; asleep[me] = 0 }
+	fi;
 	sb[me]!INSIDE,1;
+#ifdef EVENTS_FIRST
+	if
+	:: event -> act(); atomic { acting[p]--; event = 0; gq++ } maybe_wake()
+	:: else
+	fi;
+#endif
 	atomic { drain(me); idle-- }
 #ifdef NO_IDLE_CAS
 	sb[me]!p,RUNNING(me);
@@ -260,12 +280,19 @@ end_asleep:
 	cas_owner(p, IDLE(me), RUNNING(me));
 #endif
 	if
+	:: event -> event = 0; queue_thread()
+	:: else
+	fi;
+	if
 	:: ok -> act(); goto loop
 	:: else
 	fi;
 	p = NONE;
 #ifndef DROP_TOKEN
-	drop_token();
+	if
+	:: token -> drop_token()
+	:: else
+	fi;
 #endif
 	token = 0;
 	leave_without();
@@ -295,13 +322,27 @@ user:						/* outside, runs a thread, may have lost p */
 		enter();
 		if
 		:: ok ->
-			pop_spare();
+			atomic {		/* offer */
+				drain(me);
+				s = offered_to;
+				if
+#ifdef OFFER_UNSEEN
+				:: s != NONE -> skip
+				:: s == NONE -> pop_spare(); ok = 0
+#else
+				:: s != NONE && given[s] == p	/* still on its way */
+				:: else -> pop_spare(); ok = 0
+#endif
+				fi;
+				offered_to = s;
+				if
+				:: s != NONE -> acting[p]--; given[s] = p; owner[p] = IDLE(s); p = NONE
+				:: else
+				fi
+			}
 			if
-			:: s != NONE ->
-				acting[p]--;
-				sb[me]!p,RUNNING(s);
-				atomic { drain(me); given[s] = p; p = NONE }
-				sb[me]!INSIDE,0
+			:: s != NONE && !ok -> awake[s] = 1; sb[me]!INSIDE,0
+			:: s != NONE && ok -> sb[me]!INSIDE,0
 			:: else -> leave()	/* no spare: it keeps the processor */
 			fi;
 			s = 0
@@ -370,32 +411,27 @@ proctype monitor()
 #ifndef NO_MEMBARRIER
 				heavy_barrier();
 #endif
-				if
-				:: !inside[w] ->
-					atomic {
-						s = 0;
-						do
-						:: s < NC && spare[s] -> spare[s] = 0; break
-						:: s < NC && !spare[s] -> s++
-						:: s >= NC -> s = NONE; break
-						od
-					}
-				:: else -> s = NONE
-				fi;
-				x = (s == NONE -> w : s);
-				atomic {
+				ok = inside[w];
+				atomic {		/* under the scheduler's lock */
+					if
+					:: !ok -> pop_spare()
+					:: else -> s = NONE
+					fi;
 #ifdef GIVE_BY_STORE
 					ok = 1;
 #else
 					ok = (owner[p] == REVOKED(w));
 #endif
-					owner[p] = (ok -> RUNNING(x) : owner[p]);
-					x = 0
+					if
+					:: ok && s == NONE -> owner[p] = RUNNING(w)
+					:: ok && s != NONE -> owner[p] = IDLE(s); given[s] = p
+					:: !ok && s == NONE
+					:: !ok && s != NONE -> spare[s] = 1
+					fi
 				}
 				if
-				:: s == NONE
-				:: s != NONE && ok -> given[s] = p
-				:: s != NONE && !ok -> spare[s] = 1
+				:: ok && s != NONE -> awake[s] = 1
+				:: else
 				fi;
 				s = 0
 			:: else

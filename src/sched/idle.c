@@ -103,8 +103,11 @@ void weft__look_around(struct weft__processor *processor)
 	if (atomic_load_relaxed(&processor->sched->poller.fds) != 0 && now_ns - processor->polled_ns > POLL_EVERY_NS)
 		poll_now(processor, carrier, now_ns);
 	thread = weft__global_take(processor);
-	if (thread != NULL)
+	if (thread != NULL) {
 		weft__enqueue(processor, thread);
+		if (processor->sched->processor_count > 1)
+			weft__wake_idle(processor->sched); /* MOVE, see weft__global_take */
+	}
 }
 
 /* Own queue, due timers, events, the global queue. */
@@ -274,6 +277,10 @@ static bool sleep_idle(struct weft__carrier *carrier)
 		rung = weft__poller_wait(&sched->poller, until_ns);
 		if (!atomic_cas_acq_rel(&processor->owner, &mine, (uintptr_t)carrier)) /* OWNER */
 			carrier->processor = NULL;
+	} else if (sched->processor_count > 1) {
+		/* REFUSED: who made that work may have relied on a searcher. Now it is us, so that search_end wakes another. */
+		atomic_add_acq_rel(&sched->searching, 1);
+		carrier->searching = true;
 	}
 	atomic_sub_acq_rel(&sched->idle, 1);
 	if (rung)

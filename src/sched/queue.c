@@ -59,6 +59,9 @@ struct weft_thread *weft__global_take(struct weft__processor *processor)
 		last = rest->next;
 		weft__enqueue(processor, rest);
 	}
+	/* MOVE: in our hands they were in no queue, so a carrier that went to sleep meanwhile has not seen them. */
+	if (taken > 1 && sched->processor_count > 1)
+		weft__wake_idle(sched);
 	return first;
 }
 

@@ -60,6 +60,8 @@ static inline void finish(struct weft__carrier *carrier)
 	case WEFT__AFTER_GLOBAL:
 		if (carrier->after == WEFT__AFTER_YIELD && carrier->processor != NULL) {
 			weft__enqueue(carrier->processor, previous);
+			if (carrier->sched->processor_count > 1)
+				weft__wake_idle(carrier->sched); /* MOVE, see weft__global_take */
 			break;
 		}
 		weft__global_push(carrier->sched, previous);
