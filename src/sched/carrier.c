@@ -15,37 +15,42 @@ void weft__carrier_wake(struct weft__carrier *carrier)
 	weft__sys_wake(&carrier->wake_word, 1);
 }
 
-/* Sleeps until a processor is offered to this carrier. False: the scheduler ends. */
-static bool wait_for_offer(struct weft__carrier *carrier)
+/* With the lock held. Only if it is still ours to take: who offered it may have taken it back. */
+static bool take_offered(struct weft__carrier *carrier)
+{
+	struct weft__processor *processor = carrier->given;
+	uintptr_t offered = (uintptr_t)carrier | WEFT__OWNER_IDLE;
+
+	if (processor == NULL)
+		return false;
+	atomic_store_relaxed(&carrier->given, NULL);
+	if (!atomic_cas_acq_rel(&processor->owner, &offered, (uintptr_t)carrier)) /* OWNER */
+		return false;
+	carrier->processor = processor;
+	return true;
+}
+
+/*
+ * Sleeps until a processor is offered to this carrier, and taken. False: the scheduler ends. An offer that was taken back and
+ * the return to the list of spares are one step under the lock: so who looks for a spare finds this one.
+ */
+static bool await_processor(struct weft__carrier *carrier)
 {
 	struct weft_sched *sched = carrier->sched;
 
-	weft__spin_lock(&sched->lock);
-	if (sched->stopping) {
+	for (;;) {
+		weft__spin_lock(&sched->lock);
+		if (take_offered(carrier) || sched->stopping) {
+			weft__spin_unlock(&sched->lock);
+			return carrier->processor != NULL;
+		}
+		atomic_store_relaxed(&carrier->wake_word, 0);
+		weft__list_push_front(&sched->spares, &carrier->spare);
+		atomic_store_relaxed(&sched->spare_count, sched->spare_count + 1);
 		weft__spin_unlock(&sched->lock);
-		return false;
+		while (atomic_load_acquire(&carrier->wake_word) == 0)
+			weft__sys_wait(&carrier->wake_word, 0, WEFT_FOREVER);
 	}
-	atomic_store_relaxed(&carrier->wake_word, 0);
-	weft__list_push_front(&sched->spares, &carrier->spare);
-	atomic_store_relaxed(&sched->spare_count, sched->spare_count + 1);
-	weft__spin_unlock(&sched->lock);
-	while (atomic_load_acquire(&carrier->wake_word) == 0)
-		weft__sys_wait(&carrier->wake_word, 0, WEFT_FOREVER);
-	return !atomic_load_acquire(&sched->stopping);
-}
-
-/* Only if it is still ours to take: who offered it may have taken it back. */
-static void take_offered(struct weft__carrier *carrier)
-{
-	struct weft__processor *processor;
-	uintptr_t offered = (uintptr_t)carrier | WEFT__OWNER_IDLE;
-
-	weft__spin_lock(&carrier->sched->lock);
-	processor = carrier->given;
-	carrier->given = NULL;
-	weft__spin_unlock(&carrier->sched->lock);
-	if (atomic_cas_acq_rel(&processor->owner, &offered, (uintptr_t)carrier)) /* OWNER */
-		carrier->processor = processor;
 }
 
 static void run_threads(struct weft__carrier *carrier)
@@ -53,12 +58,9 @@ static void run_threads(struct weft__carrier *carrier)
 	struct weft_thread *next;
 
 	for (;;) {
-		/* Offered one that another took first, or a thread that queued itself for want of one left us without. */
-		while (carrier->processor == NULL) {
-			if (atomic_load_relaxed(&carrier->given) == NULL && !wait_for_offer(carrier))
-				return;
-			take_offered(carrier);
-		}
+		/* A thread that queued itself for want of a processor leaves its carrier without one. */
+		if (carrier->processor == NULL && !await_processor(carrier))
+			return;
 		next = weft__find_work(carrier);
 		if (next != NULL)
 			weft__switch_to(&carrier->loop, next, WEFT__AFTER_NOTHING);

@@ -18,7 +18,7 @@ static int code_of(uint64_t park)
 
 uint64_t weft__arm(struct weft_thread *self)
 {
-	uint64_t ticket = (self->park & ~(WEFT__PARK_EPOCH - 1)) + WEFT__PARK_EPOCH + WEFT__ARMED;
+	uint64_t ticket = (atomic_load_relaxed(&self->park) & ~(WEFT__PARK_EPOCH - 1)) + WEFT__PARK_EPOCH + WEFT__ARMED;
 
 	/* Relaxed: it is shown to wakers by the release of a lock. A stale waker can only read, for the word it holds is over. */
 	atomic_store_relaxed(&self->park, ticket);
@@ -27,7 +27,7 @@ uint64_t weft__arm(struct weft_thread *self)
 
 void weft__disarm(struct weft_thread *self)
 {
-	atomic_store_relaxed(&self->park, self->park & ~(WEFT__PARK_EPOCH - 1));
+	atomic_store_relaxed(&self->park, atomic_load_relaxed(&self->park) & ~(WEFT__PARK_EPOCH - 1));
 }
 
 enum weft__claim weft__claim(struct weft_thread *thread, uint64_t ticket, int code)
@@ -69,7 +69,7 @@ static bool declare_parked(struct weft_thread *self, uint64_t ticket)
 
 static void kernel_park(struct weft_thread *self, int64_t deadline_ns)
 {
-	const uint64_t ticket = self->park;
+	const uint64_t ticket = atomic_load_acquire(&self->park);
 
 	if (WEFT__PARK_STATE(ticket) != WEFT__ARMED || !declare_parked(self, ticket))
 		return;

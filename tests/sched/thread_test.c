@@ -276,7 +276,7 @@ static int spawn_tree(void *arg)
 
 static int grow_tree(void *arg)
 {
-	return spawn_tree((void *)14) == 1 << 14 ? 0 : 1;
+	return spawn_tree((void *)11) == 1 << 11 ? 0 : 1;
 }
 
 static void a_tree_of_threads_is_joined_whole(void **state)

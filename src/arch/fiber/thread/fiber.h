@@ -32,13 +32,16 @@ static inline void weft__fiber_adopt(struct weft__fiber *fiber, const void *stac
 	fiber->handle = __tsan_get_current_fiber();
 }
 
-/* Not synchronizing: what orders two threads is the engine's own atomics, and only those should hide a race. */
+/*
+ * Synchronizing: the two run one after the other on this kernel thread, and the engine's own records rely on that. So a race
+ * between two threads is seen when they run on different carriers, not when they take turns on one.
+ */
 static inline __attribute__((always_inline)) void weft__fiber_leave(struct weft__fiber *from, struct weft__fiber *to,
 								    bool ending)
 {
 	(void)from;
 	(void)ending;
-	__tsan_switch_to_fiber(to->handle, __tsan_switch_to_fiber_no_sync);
+	__tsan_switch_to_fiber(to->handle, 0);
 }
 
 #define weft__fiber_arrive(fiber) ((void)0)
