@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT */
+/* weft bench: which benchmarks, how often, in whose turn. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "harness.h"
+#include "others.h"
+#include "results.h"
+
+static const struct bench *const benches[] = {
+	&bench_switch_raw, &bench_yield, &bench_spawn_join,   &bench_spawn_batch, &bench_mutex,
+	&bench_semaphore,  &bench_sleep, &bench_park_million, &bench_steal,       &bench_idle,
+};
+
+enum { BENCHES = sizeof benches / sizeof benches[0], RUNS = 5 };
+
+struct options {
+	bool json, list, peers, quick, help;
+	int runs;       /* 0: the default */
+	unsigned kinds; /* 0: each bench's usual one */
+	bool named[BENCHES];
+	bool any_named;
+};
+
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int number)
+{
+	interrupted = number;
+}
+
+static const char help[] =
+	"usage: weft bench [NAME...] [OPTIONS]\n"
+	"\n"
+	"Measures threads, locks and pools, here and now. Without names: all of it.\n"
+	"Read the ratio between two lines, never the time alone.\n"
+	"\n"
+	"  --list            the benchmarks, and what each of them measures\n"
+	"  --peers           the same work on other systems in turn, and the ratio to them\n"
+	"                    (the programs in the folder 'peers' beside this command)\n"
+	"  --kind KIND       threads of this kind, light or kernel, where there is a choice\n"
+	"  --runs N          how often each is measured (default 5); the median counts\n"
+	"  --quick           once, with little work: whether all of it runs, not how fast\n"
+	"  --json            one object a line, for machines\n"
+	"  --help            this\n"
+	"\n"
+	"examples: weft bench yield mutex --peers\n"
+	"          weft bench --kind kernel --json >figures\n"
+	"\n"
+	"Exit status: 0 done, 1 a run failed (its line is missing), 2 unknown name or option.\n";
+
+static int list_all(void)
+{
+	for (int i = 0; i < BENCHES; i++)
+		printf("%-14s%s\n", benches[i]->name, benches[i]->what);
+	return 0;
+}
+
+static int say_unknown(const char *name)
+{
+	const char *names[BENCHES + 1], *nearest;
+
+	for (int i = 0; i < BENCHES; i++)
+		names[i] = benches[i]->name;
+	names[BENCHES] = NULL;
+	nearest = weft__command_nearest(name, names);
+	if (nearest != NULL) {
+		fprintf(stderr, "weft bench: there is no '%s'; did you mean '%s'?\n", name,
+			nearest);
+		return 2;
+	}
+	fprintf(stderr, "weft bench: there is no '%s'; there are:", name);
+	for (int i = 0; i < BENCHES; i++)
+		fprintf(stderr, " %s", names[i]);
+	fputs("\n", stderr);
+	return 2;
+}
+
+/* ---- options */
+static int take_runs(struct options *options, const char *text)
+{
+	char *end;
+	long runs = text != NULL ? strtol(text, &end, 10) : 0;
+
+	if (text == NULL || *end != '\0' || runs < 1 || runs > BENCH_RUNS_MAX) {
+		fprintf(stderr, "weft bench: --runs takes a number from 1 to %d\n", BENCH_RUNS_MAX);
+		return 2;
+	}
+	options->runs = (int)runs;
+	return 0;
+}
+
+static int take_kind(struct options *options, const char *text)
+{
+	if (text != NULL && strcmp(text, "light") == 0) {
+		options->kinds = BENCH_LIGHT;
+	} else if (text != NULL && strcmp(text, "kernel") == 0) {
+		options->kinds = BENCH_KERNEL;
+	} else {
+		fputs("weft bench: --kind takes 'light' or 'kernel'\n", stderr);
+		return 2;
+	}
+	return 0;
+}
+
+static bool take_switch(struct options *options, const char *word)
+{
+	const struct {
+		const char *name;
+		bool *on;
+	} switches[] = { { "--json", &options->json },   { "--list", &options->list },
+			 { "--peers", &options->peers }, { "--quick", &options->quick },
+			 { "--help", &options->help },   { "-h", &options->help } };
+
+	for (size_t i = 0; i < sizeof switches / sizeof switches[0]; i++)
+		if (strcmp(word, switches[i].name) == 0) {
+			*switches[i].on = true;
+			return true;
+		}
+	return false;
+}
+
+static int take_name(struct options *options, const char *word)
+{
+	for (int i = 0; i < BENCHES; i++)
+		if (strcmp(word, benches[i]->name) == 0) {
+			options->named[i] = true;
+			options->any_named = true;
+			return 0;
+		}
+	return say_unknown(word);
+}
+
+static int take_options(struct options *options, char **argv)
+{
+	for (; *argv != NULL; argv++) {
+		int error = 0;
+
+		if (take_switch(options, *argv))
+			continue;
+		if (strcmp(*argv, "--runs") == 0 || strcmp(*argv, "--kind") == 0) {
+			const char *name = *argv, *value = argv[1];
+
+			argv += value != NULL;
+			error = name[2] == 'r' ? take_runs(options, value)
+					       : take_kind(options, value);
+		} else if (**argv == '-') {
+			fprintf(stderr,
+				"weft bench: there is no option '%s'; see weft bench --help\n",
+				*argv);
+			error = 2;
+		} else {
+			error = take_name(options, *argv);
+		}
+		if (error != 0)
+			return error;
+	}
+	return 0;
+}
+
+/* ---- running */
+static void show_progress(const char *name, int run, int runs)
+{
+	if (isatty(STDERR_FILENO))
+		fprintf(stderr, "\r\033[K%s: run %d of %d\r", name, run, runs);
+}
+
+static void clear_progress(void)
+{
+	if (isatty(STDERR_FILENO))
+		fputs("\r\033[K", stderr);
+}
+
+/* Whose turn it is: every row of ours, then every peer that does the same. */
+static int take_turns(const struct bench *bench, const struct options *options,
+		      const struct bench_other *others, int other_count,
+		      struct bench_results *results)
+{
+	int failed = 0;
+
+	for (const struct bench_row *row = bench->rows; row->run != NULL && !interrupted; row++) {
+		unsigned kinds = options->kinds != 0 ? options->kinds : row->usual;
+		weft_kind kind = kinds == BENCH_KERNEL ? WEFT_KERNEL : WEFT_LIGHT;
+		double out[BENCH_CASES_MAX];
+
+		if ((row->kinds & kinds) == 0)
+			continue;
+		if (bench_run_row(bench, row, kind, options->quick, out) != 0) {
+			failed = 1;
+			continue;
+		}
+		for (int c = 0; c < BENCH_CASES_MAX && row->cases[c].name != NULL; c++)
+			bench_results_add(results, row->cases[c].name,
+					  kind == WEFT_KERNEL ? "kernel" : "light", "weft",
+					  row->cases[c].unit, out[c]);
+	}
+	for (int i = 0; i < other_count && !interrupted; i++)
+		if (bench_other_knows(&others[i], bench->name))
+			failed |= bench_other_run(&others[i], bench->name,
+						  bench->rows->flags & BENCH_ONE_CPU, results) != 0;
+	return failed;
+}
+
+static int measure(const struct bench *bench, const struct options *options,
+		   const struct bench_other *others, int other_count)
+{
+	static struct bench_results results;
+	int failed = 0, runs = options->runs;
+
+	if (runs == 0)
+		runs = options->quick ? 1 : RUNS;
+	results.bench = bench->name;
+	results.count = 0;
+	for (int run = 1; run <= runs && !interrupted; run++) {
+		show_progress(bench->name, run, runs);
+		failed |= take_turns(bench, options, others, other_count, &results);
+	}
+	clear_progress();
+	if (options->json)
+		bench_results_json(&results);
+	else
+		bench_results_table(&results);
+	return failed;
+}
+
+static int measure_all(const struct options *options, const struct bench_other *others,
+		       int other_count)
+{
+	int failed = 0;
+
+	if (!options->json)
+		bench_results_head(options->peers);
+	for (int i = 0; i < BENCHES && !interrupted; i++)
+		if (options->named[i] || !options->any_named)
+			failed |= measure(benches[i], options, others, other_count);
+	return failed;
+}
+
+int weft__command_bench(int argc, char **argv)
+{
+	static struct bench_other others[BENCH_OTHERS_MAX];
+	struct sigaction action = { .sa_handler = interrupt, .sa_flags = SA_RESTART };
+	struct options options = { .runs = 0 };
+	int failed, other_count = 0;
+
+	(void)argc;
+	failed = take_options(&options, argv + 1);
+	if (failed != 0)
+		return failed;
+	if (options.help) {
+		fputs(help, stdout);
+		return 0;
+	}
+	if (options.list)
+		return list_all();
+	if (options.peers) {
+		other_count = bench_others_find(others);
+		if (other_count == 0) {
+			fputs("weft bench: there are no peers in the folder 'peers' beside this "
+			      "command; 'make bench' builds them\n",
+			      stderr);
+			return 1;
+		}
+	}
+	sigaction(SIGINT, &action, NULL);
+	failed = measure_all(&options, others, other_count);
+	if (interrupted) {
+		/* as if we had not caught it: the shell wants to know */
+		signal(SIGINT, SIG_DFL);
+		raise(SIGINT);
+	}
+	return failed;
+}

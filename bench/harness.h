@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The benchmarks' common ground. docs/benchmarks.md says what each of them does and how a figure is
+ * made.
+ *
+ * A benchmark is a table of rows with one name. A row is one piece of work, measured run by run,
+ * each run in a process of its own: fork, a warm-up that is not counted, the run, exit. What its
+ * function finds it writes to out[], one value a case. Nothing is torn down.
+ *
+ *   kinds        the kinds of thread that the row can be measured with; `usual`: the one that is
+ *                taken when nobody asks
+ *   processors   0: the function runs on the process's only kernel thread, outside any scheduler.
+ *                n: with light threads, as a thread of a scheduler of n processors; with kernel
+ *                threads as for 0. So weft_thread_spawn without options makes the kind that is
+ *                measured.
+ */
+#ifndef WEFT_BENCH_HARNESS_H
+#define WEFT_BENCH_HARNESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <weft/weft.h>
+
+enum {
+	BENCH_CASES_MAX = 3,
+	BENCH_RUNS_MAX = 1000,
+	BENCH_PATIENCE_S = 180, /* for one run: long after all hope */
+};
+
+enum {
+	BENCH_LIGHT = 1 << 0,
+	BENCH_KERNEL = 1 << 1,
+};
+
+enum {
+	BENCH_ONE_CPU = 1 << 0, /* the process is pinned to one CPU */
+	/* a run is a whole population: the warm-up is a hundredth, not a tenth */
+	BENCH_POPULATION = 1 << 1,
+};
+
+struct bench_row {
+	struct {
+		const char *name; /* NULL: no more */
+		const char *unit;
+	} cases[BENCH_CASES_MAX];
+	int (*run)(weft_kind kind, long count, double *out); /* 0, or it cannot be done here */
+	long count, quick_count;
+	unsigned flags, kinds, usual, processors;
+};
+
+struct bench {
+	const char *name, *what;
+	const struct bench_row *rows; /* ends with one without a case */
+};
+
+/* One run. 0, or -1: it failed, and why stands on standard error. */
+int bench_run_row(const struct bench *bench, const struct bench_row *row, weft_kind kind,
+		  bool quick, double out[BENCH_CASES_MAX]);
+
+/* For a process that is about to run something on one CPU. */
+void bench_pin(void);
+
+/* ---- for the rows */
+int64_t bench_cpu_ns(void);        /* user and system time of the process */
+double bench_resident_bytes(void); /* resident memory and the page tables that map it */
+double bench_quantile(double *values, long count, double part); /* sorts them */
+/* Stops the run with a message if a call that cannot fail did. */
+void bench_must(int result, const char *what);
+
+/* One file a claim. */
+extern const struct bench bench_switch_raw, bench_yield, bench_spawn_join, bench_spawn_batch,
+	bench_park_million, bench_mutex, bench_semaphore, bench_sleep, bench_steal, bench_idle,
+	bench_pool_outside, bench_pool_inside, bench_pool_latency, bench_pool_idle,
+	bench_pool_blocked;
+
+#endif

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Pools of two workers. The submitter is a kernel thread outside the pool, and sleeps while it
+ * waits. No bound on the queue, as in what it is compared with. The kind is the workers'.
+ */
+#include <unistd.h>
+
+#include "base/atomic.h"
+#include "harness.h"
+
+enum { WORKERS = 2, LATENCY_MAX = 10000 };
+
+static weft_pool *pool;
+static int64_t left;   /* tiny tasks that have not run; atomic */
+static weft_sem event; /* posted by the last tiny task, and by every probe */
+
+static int run_tiny(void *arg)
+{
+	(void)arg;
+	if (atomic_sub_acq_rel(&left, 1) == 1)
+		weft_sem_wake(&event);
+	return 0;
+}
+
+static void submit(weft_function *function, void *arg)
+{
+	bench_must(weft_pool_submit(pool, function, arg, NULL, NULL), "submit");
+}
+
+static int run_root(void *arg)
+{
+	for (long n = *(long *)arg; n > 0; n--)
+		submit(run_tiny, NULL);
+	return 0;
+}
+
+static int run_probe(void *arg)
+{
+	*(int64_t *)arg = weft_now();
+	weft_sem_wake(&event);
+	return 0;
+}
+
+static int run_block(void *arg)
+{
+	run_probe(arg);
+	weft_blocking_begin();
+	usleep(100 * 1000);
+	weft_blocking_end();
+	return 0;
+}
+
+/* Starts the pool and sees it work before any clock starts. */
+static void start(weft_kind kind)
+{
+	const weft_pool_options options = { .kind = kind,
+					    .workers = WORKERS,
+					    .processors = kind == WEFT_LIGHT ? WORKERS : 0,
+					    .queue_max = SIZE_MAX };
+	int64_t ran_ns[WORKERS];
+
+	bench_must(weft_pool_create(&options, &pool), "pool");
+	for (int i = 0; i < WORKERS; i++)
+		submit(run_probe, &ran_ns[i]);
+	for (int i = 0; i < WORKERS; i++)
+		weft_sem_wait(&event);
+}
+
+static int run_outside(weft_kind kind, long count, double *out)
+{
+	int64_t start_ns;
+
+	start(kind);
+	left = count;
+	start_ns = weft_now();
+	for (long i = 0; i < count; i++)
+		submit(run_tiny, NULL);
+	weft_sem_wait(&event);
+	out[0] = (double)(weft_now() - start_ns) / (double)count;
+	return weft_pool_destroy(pool);
+}
+
+static int run_inside(weft_kind kind, long count, double *out)
+{
+	long each = count / WORKERS > 0 ? count / WORKERS : 1;
+	int64_t start_ns;
+
+	start(kind);
+	left = each * WORKERS;
+	start_ns = weft_now();
+	for (int i = 0; i < WORKERS; i++)
+		submit(run_root, &each);
+	weft_sem_wait(&event);
+	out[0] = (double)(weft_now() - start_ns) / (double)(each * WORKERS);
+	return weft_pool_destroy(pool);
+}
+
+/* The pool sleeps while the submitter spins for 1 ms; then from submit to the task's first line. */
+static int run_latency(weft_kind kind, long count, double *out)
+{
+	static double sample[LATENCY_MAX];
+
+	start(kind);
+	for (long i = 0; i < count; i++) {
+		int64_t idle_ns = weft_now(), start_ns, ran_ns;
+
+		while ((start_ns = weft_now()) - idle_ns < WEFT_MS)
+			;
+		submit(run_probe, &ran_ns);
+		weft_sem_wait(&event);
+		sample[i] = (double)(ran_ns - start_ns) / (double)WEFT_US;
+	}
+	out[0] = bench_quantile(sample, count, 0.5);
+	out[1] = bench_quantile(sample, count, 0.99);
+	return weft_pool_destroy(pool);
+}
+
+static int run_idle(weft_kind kind, long milliseconds, double *out)
+{
+	int64_t cpu_ns, start_ns;
+
+	start(kind);
+	cpu_ns = bench_cpu_ns();
+	start_ns = weft_now();
+	usleep((useconds_t)milliseconds * 1000);
+	out[0] = (double)(bench_cpu_ns() - cpu_ns) * 100 / (double)(weft_now() - start_ns);
+	return weft_pool_destroy(pool);
+}
+
+static int run_blocked(weft_kind kind, long count, double *out)
+{
+	double sum_ms = 0;
+
+	start(kind);
+	for (long i = 0; i < count; i++) {
+		int64_t began_ns[WORKERS], start_ns, ran_ns;
+
+		for (int w = 0; w < WORKERS; w++)
+			submit(run_block, &began_ns[w]);
+		for (int w = 0; w < WORKERS; w++)
+			weft_sem_wait(&event);
+		start_ns = weft_now();
+		submit(run_probe, &ran_ns);
+		weft_sem_wait(&event);
+		sum_ms += (double)(ran_ns - start_ns) / (double)WEFT_MS;
+		usleep(105 * 1000); /* until the blockers are back */
+	}
+	out[0] = sum_ms / (double)count;
+	return weft_pool_destroy(pool);
+}
+
+#define POOL_ROWS(what, work, quick_work, ...)          \
+	static const struct bench_row what##_rows[] = { \
+		{ .cases = { __VA_ARGS__ },             \
+		  .run = run_##what,                    \
+		  .count = (work),                      \
+		  .quick_count = (quick_work),          \
+		  .kinds = BENCH_KERNEL | BENCH_LIGHT,  \
+		  .usual = BENCH_KERNEL },              \
+		{ .run = NULL },                        \
+	}
+
+POOL_ROWS(outside, 1000000, 1000, { "", "ns" });
+POOL_ROWS(inside, 1000000, 1000, { "", "ns" });
+POOL_ROWS(latency, 200, 5, { "p50", "us" }, { "p99", "us" });
+POOL_ROWS(idle, 2000, 50, { "", "%" });
+POOL_ROWS(blocked, 2, 1, { "declared", "ms" });
+
+const struct bench bench_pool_outside = { "pool-outside", "a tiny task, submitted from outside",
+					  outside_rows };
+const struct bench bench_pool_inside = { "pool-inside", "a tiny task, submitted by a task",
+					 inside_rows };
+const struct bench bench_pool_latency = { "pool-latency", "from submit to start, on an idle pool",
+					  latency_rows };
+const struct bench bench_pool_idle = { "pool-idle", "CPU time of a pool that has nothing to do",
+				       idle_rows };
+const struct bench bench_pool_blocked = { "pool-blocked",
+					  "until a task starts while all workers block",
+					  blocked_rows };
