@@ -83,7 +83,8 @@ static void a_second_round_leaves_no_more_than_the_first(void **state)
 	take_all();
 	give_all();
 	second = footprint();
-	assert_in_range(second.resident_kib, 0, first.resident_kib + 64);
+	/* 100,000 stacks; the kernel counts its pages in batches for each CPU. */
+	assert_in_range(second.resident_kib, 0, first.resident_kib + 512);
 	assert_in_range(second.tables_kib, 0, first.tables_kib + 16);
 	assert_in_range(second.mappings, 0, first.mappings + 2);
 }
