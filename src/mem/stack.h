@@ -34,7 +34,8 @@
  * A stack in a slot of `bytes`, rounded up, with room for a control block that begins a cache line.
  * Control block and stack may hold what an earlier user left. -EINVAL: over 1 GiB; -ENOMEM: no
  * address space or no memory; -EAGAIN: the kernel's limit on mappings (guards by mprotect, near
- * 32,000 stacks) or on locked memory. Nothing is lost by a failure.
+ * 32,000 stacks) or on locked memory; -ENOTSUP: the kernel's
+ * pages are larger than a guard. Nothing is lost by a failure.
  */
 int weft__stack_take(size_t bytes, size_t control_bytes, void **out_control, size_t *out_usable);
 

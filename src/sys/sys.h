@@ -38,7 +38,8 @@ void weft__sys_unreserve(void *at, size_t bytes);
  * Makes [at, at+bytes) trap, checked by its effect; it stays so through weft__sys_discard. Returns
  * how: 0, or 1 where each guard costs a mapping of the kernel's limited number; weft__sys_unguard,
  * given the same, takes it back (memory whose guards answered 1 needs that before
- * weft__sys_unreserve). -ENOMEM: no memory; -EAGAIN: too many mappings.
+ * weft__sys_unreserve). -ENOMEM: no memory; -EAGAIN: too many mappings; -ENOTSUP: the kernel's
+ * pages are larger than that.
  */
 int weft__sys_guard(void *at, size_t bytes);
 void weft__sys_unguard(void *at, size_t bytes, int how);

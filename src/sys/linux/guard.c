@@ -19,6 +19,7 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -121,6 +122,9 @@ int weft__sys_guard(void *at, size_t bytes)
 	int rc;
 
 	weft__assert((uintptr_t)at % WEFT__PAGE == 0 && bytes % WEFT__PAGE == 0);
+	/* larger pages: the kernel would round up, silently */
+	if (bytes % getauxval(AT_PAGESZ) != 0)
+		return -ENOTSUP;
 	if (weft__sys_force_fails(&weft__sys_force.fail_guard))
 		return -ENOMEM;
 	rc = guard_by_madvise(at, bytes);
