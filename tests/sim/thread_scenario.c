@@ -149,7 +149,7 @@ static int let_go(void *arg)
 static void spin_until_let_go(struct hog *hog)
 {
 	while (atomic_load_acquire(&hog->let_go) == 0)
-		;
+		weft__sim_compute(1000);
 	atomic_store_relaxed(&hog->let_go, 0u);
 }
 
@@ -208,6 +208,120 @@ static void woken_work_is_stolen(void *arg)
 
 	(void)arg;
 	weft__sim_check(engine_run_on(2 + weft__sim_choose(2), hog_that_wakes, &hog) == 0);
+	engine_check_clean();
+}
+
+/* ---- as many hogs as processors, however they became ready: each gets one. A hog runs until all of them do */
+
+#define PROCESSORS_MAX 4
+
+struct hogs {
+	unsigned count;
+	int way;
+	uint32_t inside; /* atomic */
+	int64_t when_ns;
+	weft_sem go;
+	int pipes[PROCESSORS_MAX][2];
+};
+
+enum { BY_SPAWN, BY_WAKE, BY_TIME, BY_FOREIGN, BY_BYTE, WAYS };
+
+static void spin_together(struct hogs *hogs)
+{
+	atomic_add_acq_rel(&hogs->inside, 1u);
+	while (atomic_load_acquire(&hogs->inside) < hogs->count)
+		weft__sim_compute(1000);
+}
+
+struct hog_of {
+	struct hogs *hogs;
+	unsigned number;
+};
+
+static int be_hog(void *arg)
+{
+	struct hog_of *me = arg;
+	struct hogs *hogs = me->hogs;
+	char byte;
+
+	if (hogs->way == BY_WAKE || hogs->way == BY_FOREIGN)
+		weft_sem_wait(&hogs->go);
+	else if (hogs->way == BY_TIME)
+		weft_sleep_until(hogs->when_ns + (int64_t)me->number * weft__sim_choose(2));
+	else if (hogs->way == BY_BYTE)
+		weft__sim_check(weft_read(hogs->pipes[me->number][0], &byte, 1) == 1);
+	spin_together(hogs);
+	return 0;
+}
+
+static void *wake_hogs(void *arg)
+{
+	struct hogs *hogs = arg;
+
+	for (unsigned i = 0; i < hogs->count; i++)
+		weft_sem_wake(&hogs->go);
+	return NULL;
+}
+
+/* The app itself is the last hog. */
+static void start_hogs(struct hogs *hogs)
+{
+	if (hogs->way == BY_WAKE)
+		for (unsigned i = 1; i < hogs->count; i++)
+			weft_sem_wake(&hogs->go);
+	if (hogs->way == BY_BYTE)
+		for (unsigned i = 1; i < hogs->count; i++)
+			weft__sim_check(weft_write(hogs->pipes[i][1], "x", 1) == 1);
+	if (hogs->way == BY_TIME)
+		weft_sleep_until(hogs->when_ns);
+	if (hogs->way == BY_FOREIGN)
+		weft_sem_wait(&hogs->go);
+}
+
+static int hogs_app(void *arg)
+{
+	struct hogs *hogs = arg;
+	struct hog_of each[PROCESSORS_MAX];
+	weft_thread *threads[PROCESSORS_MAX];
+	weft__sys_thread foreign = { 0 };
+
+	hogs->when_ns = weft_now() + 20000;
+	if (hogs->way == BY_BYTE)
+		for (unsigned i = 1; i < hogs->count; i++)
+			weft__sim_check(weft_pipe(hogs->pipes[i]) == 0);
+	if (hogs->way == BY_FOREIGN)
+		foreign = engine_foreign(wake_hogs, hogs);
+	for (unsigned i = 1; i < hogs->count; i++) {
+		each[i] = (struct hog_of){ hogs, i };
+		threads[i] = engine_spawn(be_hog, &each[i]);
+	}
+	if (hogs->way != BY_SPAWN)
+		engine_dawdle();
+	start_hogs(hogs);
+	spin_together(hogs);
+	for (unsigned i = 1; i < hogs->count; i++)
+		engine_join(threads[i], 0);
+	if (hogs->way == BY_FOREIGN) {
+		weft_blocking_begin();
+		weft__sys_thread_join(foreign);
+		weft_blocking_end();
+	}
+	for (unsigned i = 1; hogs->way == BY_BYTE && i < hogs->count; i++) {
+		weft__sim_check(weft_close(hogs->pipes[i][0]) == 0);
+		weft__sim_check(weft_close(hogs->pipes[i][1]) == 0);
+	}
+	return 0;
+}
+
+static void every_processor_gets_a_hog(void *arg)
+{
+	struct hogs hogs = {
+		.count = 2 + weft__sim_choose(PROCESSORS_MAX - 1),
+		.way = (int)weft__sim_choose(WAYS),
+	};
+
+	(void)arg;
+	weft__sim_check(engine_run_on(hogs.count, hogs_app, &hogs) == 0);
 	engine_check_clean();
 }
 
@@ -311,6 +425,7 @@ const struct scenario thread_scenarios[] = {
 	{ .name = "mixed-kinds", .run = mixed_kinds, .options = { .spurious = 50, .eintr = 50 } },
 	{ .name = "spawned-work-is-stolen", .run = spawned_work_is_stolen, .options = { .eintr = 20 } },
 	{ .name = "woken-work-is-stolen", .run = woken_work_is_stolen, .options = { .eintr = 20 } },
+	{ .name = "every-processor-gets-a-hog", .run = every_processor_gets_a_hog, .options = { .eintr = 20 } },
 	{ .name = "foreign-threads-start-work", .run = foreign_threads_start_work },
 	{ .name = "two-schedulers", .run = two_schedulers },
 	{ 0 },

@@ -84,6 +84,9 @@ void weft__sim_fail(const char *format, ...) weft__printf(1, 2) __attribute__((n
 			weft__sim_fail("%s:%d: %s does not hold", __FILE__, __LINE__, #condition); \
 	} while (0)
 
+/* Computes for so long, by the simulated clock. */
+void weft__sim_compute(int64_t duration_ns);
+
 /* Switches the injected failures and nuisances off and on again; they are on at the start. */
 void weft__sim_inject(bool on);
 

@@ -23,6 +23,12 @@ void weft__sys_full_fence(void)
 	weft__sim_step("full_fence");
 }
 
+void weft__sim_compute(int64_t duration_ns)
+{
+	weft__sim_step("compute");
+	weft__sim.now_ns += duration_ns;
+}
+
 /* Linux compares and goes to sleep in one piece, and so is it here: there is no step between. */
 int weft__sys_wait(uint32_t *word, uint32_t expected, int64_t deadline_ns)
 {
