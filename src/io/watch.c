@@ -26,10 +26,10 @@
 #include "sched/poller.h"
 #include "sys/sys.h"
 
-#define WATCH_BITS (WEFT__POLL_READ | WEFT__POLL_WRITE)
-#define WATCH_CALLING 4u
-#define WATCH_SET 8u
-#define WATCH_MAKING 16u
+#define WATCH_BITS (WEFT__POLL_READ | WEFT__POLL_WRITE | WEFT__POLL_END)
+#define WATCH_CALLING 8u
+#define WATCH_SET 16u
+#define WATCH_MAKING 32u
 
 bool weft__watch_is_set(struct weft__fd *entry)
 {

@@ -98,6 +98,7 @@ static inline void weft__sys_light_barrier(void)
  * event goes to one of them */
 #define WEFT__POLL_READ 1u  /* can be read, or at its end, or has an error */
 #define WEFT__POLL_WRITE 2u /* can be written, or has an error */
+#define WEFT__POLL_END 4u   /* with READ: the peer will send no more. A hint, which need not come */
 struct weft__sys_event {
 	uint64_t tag;
 	uint32_t ready;

@@ -77,6 +77,8 @@ static uint32_t ready_bits(uint32_t events)
 		ready |= WEFT__POLL_READ;
 	if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
 		ready |= WEFT__POLL_WRITE;
+	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+		ready |= WEFT__POLL_END;
 	return ready;
 }
 
