@@ -94,29 +94,45 @@ static struct bench_series *ours_for(struct bench_results *results,
 
 void bench_results_head(bool peers)
 {
-	printf("%-13s %-11s %-8s %-7s %9s %9s %9s %s\n", "bench", "case", "who", "kind",
-	       "median", "min", "max", peers ? "unit     weft/it" : "unit");
+	printf("%-13s %-11s %-8s %-7s %9s %9s %9s %s\n", "bench", "case", "who", "kind", "median",
+	       "min", "max", peers ? "unit     weft/it" : "unit");
 }
 
+static void print_line(struct bench_results *results, struct bench_series *s,
+		       struct bench_series *ours, bool first)
+{
+	char middle[16], least[16], most[16];
+
+	number(middle, median(s));
+	number(least, s->values[0]);
+	number(most, s->values[s->runs - 1]);
+	printf("%-13s %-11.11s %-8s %-7s %9s %9s %9s ", first ? results->bench : "", s->case_name,
+	       s->who, s->kind, middle, least, most);
+	if (ours != NULL && ours != s && median(s) > 0)
+		printf("%-8s%8.2f\n", s->unit, median(ours) / median(s));
+	else
+		printf("%s\n", s->unit);
+}
+
+/* Each of our lines, and below it those that are compared with it. */
 void bench_results_table(struct bench_results *results)
 {
-	for (int i = 0; i < results->count; i++) {
-		struct bench_series *s = &results->series[i], *ours = NULL;
-		char middle[16], least[16], most[16], ratio[16] = "";
+	bool first = true;
 
-		if (strcmp(s->who, OURS) != 0)
-			ours = ours_for(results, s);
-		number(middle, median(s));
-		number(least, s->values[0]);
-		number(most, s->values[s->runs - 1]);
-		if (ours != NULL && median(s) > 0)
-			snprintf(ratio, sizeof ratio, "%8.2f", median(ours) / median(s));
-		printf("%-13s %-11.11s %-8s %-7s %9s %9s %9s ", i == 0 ? results->bench : "",
-		       s->case_name, s->who, s->kind, middle, least, most);
-		if (ratio[0] != '\0')
-			printf("%-8s%s\n", s->unit, ratio);
-		else
-			printf("%s\n", s->unit);
+	for (int o = 0; o <= results->count; o++) {
+		struct bench_series *ours = o < results->count ? &results->series[o] : NULL;
+
+		if (ours != NULL && strcmp(ours->who, OURS) != 0)
+			continue;
+		for (int i = 0; i < results->count; i++) {
+			struct bench_series *s = &results->series[i];
+
+			if (s != ours &&
+			    (strcmp(s->who, OURS) == 0 || ours_for(results, s) != ours))
+				continue;
+			print_line(results, s, ours, first);
+			first = false;
+		}
 	}
 	fflush(stdout);
 }
