@@ -66,6 +66,12 @@ static inline size_t weft__arena_slot_bytes(const struct weft__arena *arena)
 	return (size_t)1 << arena->slot_log2;
 }
 
+/* Only while the arena is open. */
+static inline char *weft__arena_slot(const struct weft__arena *arena, unsigned index)
+{
+	return arena->low + ((size_t)index << arena->slot_log2);
+}
+
 /* The records alone: no stacks yet. */
 int weft__arena_create(unsigned slot_log2, struct weft__arena **out_arena);
 /* Reserves the stacks; on failure the records are as before. */
