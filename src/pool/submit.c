@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Submitting: into the seat's own queue when a task of a shared pool submits another of normal priority, otherwise through the
+ * shared queue's lock, under which the pool is closed too.
+ */
+#include <errno.h>
+
+#include "pool/pool.h"
+
+enum when_full { FULL_AS_POOL, FULL_REFUSE };
+
+struct submission {
+	weft_pool *pool;
+	struct weft__worker *worker; /* NULL: from outside */
+	struct weft__job job;
+	unsigned level;
+	uint64_t key;
+	weft_batch *batch;
+	weft_pool_full when_full;
+	int64_t deadline_ns;
+};
+
+static inline struct weft__worker *worker_of(weft_pool *pool)
+{
+	struct weft__worker *worker = weft__worker_self();
+
+	return worker != NULL && worker->pool == pool ? worker : NULL;
+}
+
+/* ---- the seat's own queue */
+
+/* True: there is some now. */
+static bool fetch_credit(weft_pool *pool, struct weft__seat *seat)
+{
+	int64_t count;
+
+	weft__jobs_lock(&pool->shared);
+	count = weft__room_take_block(pool);
+	weft__jobs_enter(&seat->own);
+	atomic_store_relaxed(&seat->credit, seat->credit + count);
+	weft__jobs_leave(&seat->own);
+	weft__jobs_unlock(&pool->shared);
+	return count != 0;
+}
+
+/* -EAGAIN: full. */
+static inline int push_own(weft_pool *pool, struct weft__worker *worker, const struct weft__job *job, weft_batch *batch)
+{
+	struct weft__seat *seat = worker->seat;
+	int error;
+
+	weft__jobs_enter(&seat->own);
+	if (unlikely((atomic_load_relaxed(&pool->attention) & WEFT__ATTENTION_STOP) != 0)) {
+		weft__jobs_leave(&seat->own);
+		return -ESHUTDOWN;
+	}
+	while (unlikely(pool->limited && seat->credit == 0)) {
+		weft__jobs_leave(&seat->own);
+		if (!fetch_credit(pool, seat))
+			return -EAGAIN;
+		weft__jobs_enter(&seat->own);
+	}
+	if (unlikely(batch != NULL))
+		weft__batch_add(batch, job->task);
+	error = weft__jobs_push(&seat->own, WEFT__LEVEL_NORMAL, job);
+	if (likely(error == 0) && pool->limited)
+		atomic_store_relaxed(&seat->credit, seat->credit - 1);
+	weft__jobs_leave(&seat->own);
+	if (unlikely(error < 0)) {
+		if (batch != NULL)
+			weft__batch_undo(batch, job->task);
+		return error;
+	}
+	atomic_bump(&worker->submitted, 1);
+	weft__pool_wake(pool);
+	return 0;
+}
+
+/* ---- through the shared lock */
+
+/* With shared.lock held. *out_seat: where it went; NULL: into the shared queue. */
+static int push_locked(struct submission *submission, struct weft__seat **out_seat)
+{
+	weft_pool *pool = submission->pool;
+	struct weft__jobs *queue = &pool->shared;
+	struct weft__seat *seat = NULL;
+	int error;
+
+	if (pool->route != WEFT_ROUTE_SHARED) {
+		seat = weft__route(pool, submission->key);
+		queue = &seat->inbox;
+		weft__jobs_lock(queue);
+	}
+	if (submission->batch != NULL)
+		weft__batch_add(submission->batch, submission->job.task);
+	error = weft__jobs_push(queue, submission->level, &submission->job);
+	if (seat != NULL)
+		weft__jobs_unlock(queue);
+	else if (error == 0 && unlikely(submission->level == WEFT__LEVEL_HIGH))
+		weft__pool_attention(pool, WEFT__ATTENTION_URGENT, 0);
+	*out_seat = seat;
+	return error;
+}
+
+/* With shared.lock held. */
+static bool is_closed(const struct submission *submission)
+{
+	uint32_t attention = submission->pool->attention;
+
+	if ((attention & WEFT__ATTENTION_STOP) != 0)
+		return true;
+	return submission->worker == NULL && (attention & WEFT__ATTENTION_CLOSED) != 0;
+}
+
+/* -EAGAIN: full. With the lock held, which it drops, unless it is full. */
+static int admit(struct submission *submission)
+{
+	weft_pool *pool = submission->pool;
+	struct weft__wakes wakes = { NULL, NULL };
+	struct weft__seat *seat;
+	int error;
+
+	if (unlikely(is_closed(submission))) {
+		weft__jobs_unlock(&pool->shared);
+		return -ESHUTDOWN;
+	}
+	if (unlikely(!weft__room_take(pool)))
+		return -EAGAIN;
+	error = push_locked(submission, &seat);
+	if (likely(error == 0))
+		pool->submitted++;
+	else
+		weft__room_give(pool, 1, &wakes);
+	weft__jobs_unlock(&pool->shared);
+	if (unlikely(error < 0)) {
+		weft__wakes_ready(&wakes);
+		if (submission->batch != NULL)
+			weft__batch_undo(submission->batch, submission->job.task);
+		return error;
+	}
+	if (seat != NULL)
+		weft__pool_wake_seat(pool, seat);
+	else
+		weft__pool_wake(pool);
+	return 0;
+}
+
+/* ---- when it is full */
+
+/* In a submitter that is no worker of the pool, which a drain waits for all the same. */
+static void run_outside(weft_pool *pool, const struct weft__job *job)
+{
+	struct weft__outside_run run = { .thread = weft__self() };
+	struct weft__wakes wakes = { NULL, NULL };
+	int result;
+
+	weft__spin_lock(&pool->lock);
+	pool->busy++;
+	weft__list_push(&pool->outside, &run.link);
+	weft__spin_unlock(&pool->lock);
+	result = job->function(job->arg);
+	if (job->task != NULL)
+		weft__task_end(job->task, WEFT__TASK_DONE, result);
+	atomic_add_relaxed(&pool->done_outside, 1);
+	weft__spin_lock(&pool->lock);
+	weft__list_remove(&run.link);
+	if (--pool->busy == 0)
+		weft__pool_tell_idle(pool, &wakes);
+	weft__spin_unlock(&pool->lock);
+	weft__wakes_ready(&wakes);
+}
+
+/* With shared.lock held, which it drops. */
+static int run_here(struct submission *submission)
+{
+	weft_pool *pool = submission->pool;
+	struct weft_task *task = submission->job.task;
+
+	pool->submitted++;
+	if (submission->batch != NULL)
+		weft__batch_add(submission->batch, task);
+	weft__jobs_unlock(&pool->shared);
+	if (task != NULL)
+		weft__task_leave(task, WEFT__TASK_RUNNING);
+	if (submission->worker != NULL) {
+		atomic_bump(&submission->worker->run_here, 1);
+		weft__worker_run(submission->worker, &submission->job);
+	} else {
+		atomic_add_relaxed(&pool->run_outside, 1);
+		run_outside(pool, &submission->job);
+	}
+	return 0;
+}
+
+/* With shared.lock held, which it drops. 0: there may be room now. */
+static int wait_for_room(struct submission *submission)
+{
+	struct weft__worker *worker = submission->worker;
+	int code;
+
+	if (worker == NULL)
+		return weft__room_wait(submission->pool, submission->deadline_ns);
+	weft__jobs_unlock(&submission->pool->shared);
+	weft__seat_give_up(worker);
+	weft__jobs_lock(&submission->pool->shared);
+	if (is_closed(submission)) {
+		weft__jobs_unlock(&submission->pool->shared);
+		code = -ESHUTDOWN;
+	} else {
+		code = weft__room_wait(submission->pool, submission->deadline_ns);
+	}
+	weft__seat_regain(worker);
+	return code;
+}
+
+static int submit_slow(struct submission *submission)
+{
+	weft_pool *pool = submission->pool;
+	struct weft__worker *worker = submission->worker;
+	int error;
+
+	for (;;) {
+		weft__jobs_lock(&pool->shared);
+		error = admit(submission);
+		if (error != -EAGAIN)
+			return error;
+		if (submission->when_full == WEFT_POOL_REFUSE) {
+			pool->refused++;
+			weft__jobs_unlock(&pool->shared);
+			return -EAGAIN;
+		}
+		if (submission->when_full == WEFT_POOL_RUN ||
+		    (worker != NULL && submission->deadline_ns == WEFT_FOREVER && weft__worker_has_stack(worker)))
+			return run_here(submission);
+		error = wait_for_room(submission);
+		if (error < 0)
+			return error;
+	}
+}
+
+static weft__noinline int submit(weft_pool *pool, weft_function *function, void *arg, const weft_task_options *options,
+				 weft_pool_full when_full, int64_t deadline_ns, weft_task **out_task)
+{
+	struct submission submission = {
+		.pool = pool,
+		.worker = worker_of(pool),
+		.job = { function, arg, NULL },
+		.level = WEFT__LEVEL_NORMAL,
+		.when_full = when_full,
+		.deadline_ns = deadline_ns,
+	};
+	int error = -EAGAIN;
+
+	if (function == NULL)
+		return -EINVAL;
+	if (options != NULL) {
+		if (options->priority < -1 || options->priority > 1)
+			return -EINVAL;
+		submission.level = (unsigned)(WEFT__LEVEL_NORMAL - options->priority);
+		submission.key = options->key;
+		submission.batch = options->batch;
+	}
+	if (out_task != NULL || submission.batch != NULL) {
+		submission.job.task = weft__task_create(pool, submission.batch, out_task != NULL);
+		if (submission.job.task == NULL)
+			return -ENOMEM;
+	}
+	if (submission.worker != NULL && submission.worker->seat != NULL && pool->route == WEFT_ROUTE_SHARED &&
+	    submission.level == WEFT__LEVEL_NORMAL)
+		error = push_own(pool, submission.worker, &submission.job, submission.batch);
+	if (error == -EAGAIN)
+		error = submit_slow(&submission);
+	if (error == 0) {
+		if (out_task != NULL)
+			*out_task = submission.job.task;
+	} else if (submission.job.task != NULL) {
+		if (out_task != NULL)
+			weft__task_drop(submission.job.task);
+		weft__task_drop(submission.job.task);
+	}
+	return error;
+}
+
+int weft_pool_submit(weft_pool *pool, weft_function *function, void *arg, const weft_task_options *options,
+		     weft_task **out_task)
+{
+	struct weft__worker *worker = worker_of(pool);
+
+	/* What most tasks are that a task submits. */
+	if (likely(worker != NULL && options == NULL && out_task == NULL && function != NULL) &&
+	    likely(pool->route == WEFT_ROUTE_SHARED && worker->seat != NULL)) {
+		struct weft__job job = { function, arg, NULL };
+		int error = push_own(pool, worker, &job, NULL);
+
+		if (likely(error != -EAGAIN))
+			return error;
+	}
+	return submit(pool, function, arg, options, pool->when_full, WEFT_FOREVER, out_task);
+}
+
+int weft_pool_submit_try(weft_pool *pool, weft_function *function, void *arg, const weft_task_options *options,
+			 weft_task **out_task)
+{
+	return submit(pool, function, arg, options, WEFT_POOL_REFUSE, WEFT_FOREVER, out_task);
+}
+
+int weft_pool_submit_until(weft_pool *pool, weft_function *function, void *arg, const weft_task_options *options,
+			   int64_t deadline_ns, weft_task **out_task)
+{
+	return submit(pool, function, arg, options, pool->when_full, deadline_ns, out_task);
+}

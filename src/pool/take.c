@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which task a worker takes next.
+ *
+ * In a shared pool: high priority first, wherever it is; then the seat's own queue, oldest first; then a fair share of the shared
+ * queue, of which all but the first go into the seat's own queue, where others can still take them; then half of
+ * another seat's queue; then low priority. Every 32nd take begins at the lower end, so that neither a low priority nor the shared queue starves.
+ * In the others: the seat's inbox.
+ *
+ * What moves from queue to queue does so with both locked, so a job is always in exactly one. A thief that finds its own queue locked (by
+ * another thief) lets go: both waiting would be for ever.
+ */
+#include "arch/arch.h"
+#include "pool/pool.h"
+
+#define SEARCH_ROUNDS 8
+#define SEARCH_SPINS 32
+
+bool weft__seat_has_work(const struct weft__seat *seat)
+{
+	return weft__jobs_count(&seat->own) != 0 || weft__jobs_count(&seat->inbox) != 0;
+}
+
+bool weft__pool_has_work(weft_pool *pool)
+{
+	unsigned count = atomic_load_acquire(&pool->seat_count);
+
+	if (weft__jobs_count(&pool->shared) != 0)
+		return true;
+	for (unsigned i = 0; i < count; i++)
+		if (weft__seat_has_work(pool->seats[i]))
+			return true;
+	return false;
+}
+
+static inline void begin(const struct weft__job *job)
+{
+	if (job->task != NULL)
+		weft__task_leave(job->task, WEFT__TASK_RUNNING);
+}
+
+static bool take_own(weft_pool *pool, struct weft__seat *seat, struct weft__job *out_job)
+{
+	bool taken, flush = false;
+
+	if (weft__jobs_count(&seat->own) == 0)
+		return false;
+	weft__jobs_enter(&seat->own);
+	taken = weft__jobs_pop(&seat->own, WEFT__LEVEL_NORMAL, out_job);
+	if (likely(taken)) {
+		begin(out_job);
+		flush = weft__credit_add(pool, seat);
+	}
+	weft__jobs_leave(&seat->own);
+	if (unlikely(flush))
+		weft__room_flush(pool, seat);
+	return taken;
+}
+
+/* The seat's own queue is entered and has room. */
+static void move(struct weft__jobs *from, struct weft__jobs *own, uint32_t count)
+{
+	struct weft__job job;
+
+	while (count-- > 0 && weft__jobs_pop(from, WEFT__LEVEL_NORMAL, &job))
+		weft__jobs_put(own, WEFT__LEVEL_NORMAL, &job);
+}
+
+/* How many of that many jobs of a queue the seat may move, beside the first. */
+static uint32_t may_move(weft_pool *pool, struct weft__seat *seat, uint32_t count)
+{
+	if (count == 0 || (atomic_load_acquire(&pool->attention) & WEFT__ATTENTION_STOP) != 0)
+		return 0;
+	if (count > WEFT__POOL_MOVE_MAX)
+		count = WEFT__POOL_MOVE_MAX;
+	return weft__jobs_reserve(&seat->own, WEFT__LEVEL_NORMAL, count) == 0 ? count : 0;
+}
+
+static bool take_shared(struct weft__worker *worker, unsigned level, struct weft__job *out_job)
+{
+	weft_pool *pool = worker->pool;
+	struct weft__jobs *shared = &pool->shared;
+	struct weft__wakes wakes = { NULL, NULL };
+	bool taken;
+
+	if (weft__jobs_count(shared) == 0)
+		return false;
+	weft__jobs_lock(shared);
+	taken = weft__jobs_pop(shared, level, out_job);
+	if (taken) {
+		begin(out_job);
+		weft__room_give(pool, 1, &wakes);
+		if (level == WEFT__LEVEL_NORMAL) {
+			uint32_t busy = pool->limit - atomic_load_relaxed(&pool->idle);
+			uint32_t share = weft__jobs_count(shared) / (busy + 1);
+
+			weft__jobs_enter(&worker->seat->own);
+			move(shared, &worker->seat->own, may_move(pool, worker->seat, share));
+			weft__jobs_leave(&worker->seat->own);
+		}
+	}
+	if (level == WEFT__LEVEL_HIGH && !weft__jobs_has(shared, WEFT__LEVEL_HIGH))
+		weft__pool_attention(pool, 0, WEFT__ATTENTION_URGENT);
+	weft__jobs_unlock(shared);
+	weft__wakes_ready(&wakes);
+	return taken;
+}
+
+/* One lower task in 32: of two lower levels each in turn. */
+static bool take_lower(struct weft__worker *worker, uint32_t attention, struct weft__job *out_job)
+{
+	bool normal_first = (attention & WEFT__ATTENTION_URGENT) != 0 &&
+			    worker->seat->tick / WEFT__POOL_FAIR_EVERY % 2 == 1;
+
+	if (weft__jobs_count(&worker->pool->shared) == 0 && !normal_first)
+		return false;
+	if (normal_first && (take_own(worker->pool, worker->seat, out_job) ||
+			     take_shared(worker, WEFT__LEVEL_NORMAL, out_job)))
+		return true;
+	return take_shared(worker, WEFT__LEVEL_LOW, out_job) || take_shared(worker, WEFT__LEVEL_NORMAL, out_job);
+}
+
+static bool steal_from(struct weft__worker *worker, struct weft__seat *victim, struct weft__job *out_job)
+{
+	weft_pool *pool = worker->pool;
+	struct weft__seat *seat = worker->seat;
+	bool taken, flush = false;
+	uint32_t count;
+
+	if (weft__jobs_count(&victim->own) == 0)
+		return false;
+	weft__jobs_lock(&victim->own);
+	if (!weft__jobs_enter_try(&seat->own)) {
+		weft__jobs_unlock(&victim->own);
+		return false;
+	}
+	taken = weft__jobs_pop(&victim->own, WEFT__LEVEL_NORMAL, out_job);
+	if (taken) {
+		begin(out_job);
+		flush = weft__credit_add(pool, seat);
+		count = may_move(pool, seat, weft__jobs_count(&victim->own) / 2);
+		move(&victim->own, &seat->own, count);
+		atomic_bump(&worker->stolen, count + 1);
+	}
+	weft__jobs_leave(&seat->own);
+	weft__jobs_unlock(&victim->own);
+	if (flush)
+		weft__room_flush(pool, seat);
+	return taken;
+}
+
+static bool steal(struct weft__worker *worker, struct weft__job *out_job)
+{
+	weft_pool *pool = worker->pool;
+	unsigned count = atomic_load_acquire(&pool->seat_count);
+	unsigned self = worker->seat->index;
+
+	for (unsigned i = 1; i < count; i++)
+		if (steal_from(worker, pool->seats[(self + i) % count], out_job))
+			return true;
+	return false;
+}
+
+/* The next of an inbox. */
+static bool take_inbox(struct weft__worker *worker, struct weft__seat *from, struct weft__job *out_job)
+{
+	struct weft__seat *seat = worker->seat;
+	struct weft__jobs *inbox = &from->inbox;
+	bool lower = ++seat->tick % WEFT__POOL_FAIR_EVERY == 0;
+	bool flush = false;
+	unsigned level;
+
+	if (weft__jobs_count(inbox) == 0)
+		return false;
+	weft__jobs_lock(inbox);
+	level = weft__jobs_first_level(inbox);
+	if (lower && level < WEFT__LEVEL_LOW) {
+		unsigned last = WEFT__LEVEL_LOW;
+
+		if (level == WEFT__LEVEL_HIGH && seat->tick / WEFT__POOL_FAIR_EVERY % 2 == 1 &&
+		    weft__jobs_has(inbox, WEFT__LEVEL_NORMAL))
+			last = WEFT__LEVEL_NORMAL;
+		while (!weft__jobs_has(inbox, last))
+			last--;
+		level = last;
+	}
+	if (level < WEFT_PRIORITY_COUNT && weft__jobs_pop(inbox, level, out_job))
+		begin(out_job);
+	else
+		level = WEFT_PRIORITY_COUNT;
+	weft__jobs_unlock(inbox);
+	if (level == WEFT_PRIORITY_COUNT)
+		return false;
+	if (worker->pool->limited) {
+		weft__jobs_enter(&seat->own);
+		flush = weft__credit_add(worker->pool, seat);
+		weft__jobs_leave(&seat->own);
+	}
+	if (flush)
+		weft__room_flush(worker->pool, seat);
+	return true;
+}
+
+/* Its own inbox, then those of seats that a smaller pool has left behind. */
+static bool take_routed(struct weft__worker *worker, struct weft__job *out_job)
+{
+	weft_pool *pool = worker->pool;
+
+	if (take_inbox(worker, worker->seat, out_job))
+		return true;
+	for (unsigned i = atomic_load_relaxed(&pool->limit); i < atomic_load_acquire(&pool->seat_count); i++)
+		if (take_inbox(worker, pool->seats[i], out_job))
+			return true;
+	return false;
+}
+
+bool weft__take(struct weft__worker *worker, struct weft__job *out_job)
+{
+	weft_pool *pool = worker->pool;
+	struct weft__seat *seat = worker->seat;
+	uint32_t attention = atomic_load_relaxed(&pool->attention);
+
+	if (unlikely(attention != 0)) {
+		if ((attention & WEFT__ATTENTION_STOP) != 0 || seat->index >= atomic_load_relaxed(&pool->limit))
+			return false;
+		if ((attention & WEFT__ATTENTION_ROOM) != 0)
+			weft__room_flush(pool, seat);
+	}
+	if (pool->route != WEFT_ROUTE_SHARED)
+		return take_routed(worker, out_job);
+	if (unlikely(++seat->tick % WEFT__POOL_FAIR_EVERY == 0) && take_lower(worker, attention, out_job))
+		return true;
+	if (unlikely((attention & WEFT__ATTENTION_URGENT) != 0) && take_shared(worker, WEFT__LEVEL_HIGH, out_job))
+		return true;
+	return take_own(pool, seat, out_job) || take_shared(worker, WEFT__LEVEL_NORMAL, out_job) ||
+	       steal(worker, out_job) || take_shared(worker, WEFT__LEVEL_LOW, out_job);
+}
+
+static bool search_begin(struct weft__worker *worker)
+{
+	weft_pool *pool = worker->pool;
+
+	if (worker->searching)
+		return true;
+	if (pool->limit == 1 || pool->route != WEFT_ROUTE_SHARED)
+		return false;
+	/* Half of those that are awake at most; at least one. An estimate is enough. */
+	if (2 * atomic_load_relaxed(&pool->searching) >= pool->limit - atomic_load_relaxed(&pool->idle))
+		return false;
+	atomic_add_acq_rel(&pool->searching, 1);
+	worker->searching = true;
+	return true;
+}
+
+/* Nothing was there: looks a few times more, for most sleeps would be short. */
+bool weft__search(struct weft__worker *worker, struct weft__job *out_job)
+{
+	if (!search_begin(worker))
+		return false;
+	for (unsigned round = 0; round < SEARCH_ROUNDS; round++) {
+		for (unsigned spin = 0; spin < SEARCH_SPINS; spin++)
+			weft__arch_relax();
+		if (weft__pool_has_work(worker->pool) && weft__take(worker, out_job))
+			return true;
+	}
+	return false;
+}

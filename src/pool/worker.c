@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/* Worker: the thread that runs tasks. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/panic.h"
+#include "pool/pool.h"
+
+/* A light worker's default: tasks that wait for tasks that wait … run on one stack. Reserved, not used. */
+#define LIGHT_STACK_BYTES ((size_t)1 << 20)
+#define STACK_KEPT_MAX ((size_t)64 << 10)
+
+static void blocking_begin(void *arg)
+{
+	weft__seat_give_up(arg);
+}
+
+static void blocking_end(void *arg)
+{
+	weft__seat_regain(arg);
+}
+
+const struct weft__blocking_table weft__pool_blocking_table = { blocking_begin, blocking_end };
+
+bool weft__worker_has_stack(const struct weft__worker *worker)
+{
+	size_t left = (size_t)((char *)__builtin_frame_address(0) - (char *)worker->self->stack_low);
+	size_t kept = worker->self->stack_bytes / 4;
+
+	return left > (kept < STACK_KEPT_MAX ? kept : STACK_KEPT_MAX);
+}
+
+static int run_in(struct weft__worker *worker, struct weft_task *task, const struct weft__job *job)
+{
+	int result;
+
+	task->outer = worker->task;
+	worker->task = task;
+	result = job->function(job->arg);
+	worker->task = task->outer;
+	return result;
+}
+
+/* One without a record, within another: so that it is not told what the outer one is told. */
+static void run_nameless(struct weft__worker *worker, const struct weft__job *job)
+{
+	struct weft_task nameless = { .state = WEFT__TASK_RUNNING };
+
+	run_in(worker, &nameless, job);
+}
+
+void weft__worker_run(struct weft__worker *worker, const struct weft__job *job)
+{
+	uint32_t depth = worker->depth;
+
+	atomic_store_relaxed(&worker->depth, depth + 1);
+	if (unlikely(job->task != NULL))
+		weft__task_end(job->task, WEFT__TASK_DONE, run_in(worker, job->task, job));
+	else if (likely(depth == 0))
+		job->function(job->arg);
+	else
+		run_nameless(worker, job);
+	atomic_store_relaxed(&worker->depth, depth);
+	atomic_bump(&worker->completed, 1);
+}
+
+static void run_tasks(struct weft__worker *worker)
+{
+	struct weft__job job;
+
+	for (;;) {
+		if (worker->seat != NULL && (weft__take(worker, &job) || weft__search(worker, &job))) {
+			if (unlikely(worker->searching))
+				weft__search_done(worker);
+			atomic_store_relaxed(&worker->seat->is_running, 1);
+			weft__worker_run(worker, &job);
+			if (likely(worker->seat != NULL))
+				atomic_store_relaxed(&worker->seat->is_running, 0);
+		} else if (!weft__worker_rest(worker)) {
+			return;
+		}
+	}
+}
+
+void weft__worker_join_dead(struct weft__worker *dead)
+{
+	while (dead != NULL) {
+		struct weft__worker *next = dead->next_dead;
+
+		weft_thread_join(dead->thread, NULL);
+		free(dead);
+		dead = next;
+	}
+}
+
+/* Its last words. Whoever finds it among the dead joins its thread: the one that ends next, or the end of the pool. */
+static void end_worker(struct weft__worker *worker)
+{
+	weft_pool *pool = worker->pool;
+	struct weft__wakes wakes = { NULL, NULL };
+	struct weft__worker *dead = NULL;
+
+	worker->self->blocking_table = NULL;
+	weft__spin_lock(&pool->lock);
+	weft__list_remove(&worker->all);
+	if (worker->home != NULL)
+		worker->home->home = NULL;
+	pool->past_submitted += worker->submitted;
+	pool->past_completed += worker->completed;
+	pool->past_cancelled += worker->cancelled;
+	pool->past_run_here += worker->run_here;
+	pool->past_stolen += worker->stolen;
+	if (!pool->ending) {
+		dead = pool->dead;
+		pool->dead = NULL;
+	}
+	worker->next_dead = pool->dead;
+	pool->dead = worker;
+	if (--pool->threads == 0)
+		weft__pool_tell_idle(pool, &wakes);
+	weft__spin_unlock(&pool->lock); /* the last touch of the pool */
+	weft__wakes_ready(&wakes);
+	weft__worker_join_dead(dead);
+}
+
+static int worker_main(void *arg)
+{
+	struct weft__worker *worker = arg;
+	weft_pool *pool = worker->pool;
+	struct weft_thread *self = weft__self();
+
+	worker->self = self;
+	worker->thread = self;
+	self->blocking_arg = worker;
+	self->blocking_table = &weft__pool_blocking_table;
+	weft__spin_lock(&pool->lock);
+	weft__list_push(&pool->workers_all, &worker->all);
+	if (worker->seat == NULL) {
+		pool->starting--;
+		pool->busy++;
+	} else {
+		weft__seat_settle(worker->seat, worker);
+	}
+	weft__spin_unlock(&pool->lock);
+	run_tasks(worker);
+	end_worker(worker);
+	return 0;
+}
+
+int weft__worker_start(weft_pool *pool, struct weft__seat *seat, bool searching)
+{
+	weft_thread_options options = {
+		.kind = pool->kind,
+		.name = pool->name,
+		.stack_bytes = pool->stack_bytes,
+		.sched = pool->sched,
+	};
+	struct weft__worker *worker = aligned_alloc(WEFT__CACHE_LINE, sizeof *worker);
+	weft_thread *thread;
+	int error;
+
+	if (worker == NULL)
+		return -ENOMEM;
+	memset(worker, 0, sizeof *worker);
+	weft__list_init(&worker->rest);
+	weft__list_init(&worker->all);
+	worker->pool = pool;
+	worker->seat = seat;
+	worker->searching = searching;
+	if (pool->kind == WEFT_LIGHT && options.stack_bytes == 0)
+		options.stack_bytes = LIGHT_STACK_BYTES;
+	error = weft_thread_spawn(worker_main, worker, &options, &thread);
+	if (error < 0)
+		free(worker);
+	return error;
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* What the tests of the pool share: pools that must come to be, tasks that wait at a gate. */
+#ifndef TESTS_POOL_IN_POOL_H
+#define TESTS_POOL_IN_POOL_H
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <weft/weft.h>
+
+#include "base/atomic.h"
+
+#define SECONDS_MAX (20 * WEFT_SECOND)
+
+/* Tasks wait until it is opened, and say that they have come. */
+struct gate {
+	weft_sem come, open;
+};
+
+static inline int wait_at_gate(void *arg)
+{
+	struct gate *gate = arg;
+
+	weft_sem_wake(&gate->come);
+	weft_sem_wait(&gate->open);
+	return 0;
+}
+
+static inline void await(weft_sem *sem, unsigned count)
+{
+	while (count-- > 0)
+		assert_int_equal(weft_sem_wait_until(sem, weft_now() + SECONDS_MAX), 0);
+}
+
+static inline void wake(weft_sem *sem, unsigned count)
+{
+	while (count-- > 0)
+		weft_sem_wake(sem);
+}
+
+static inline weft_pool *make_pool(const weft_pool_options *options)
+{
+	weft_pool *pool = NULL;
+
+	assert_int_equal(weft_pool_create(options, &pool), 0);
+	assert_non_null(pool);
+	return pool;
+}
+
+/* Puts a task at the gate on that many workers, and waits until they are there. */
+static inline void hold_workers(weft_pool *pool, struct gate *gate, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		assert_int_equal(weft_pool_submit(pool, wait_at_gate, gate, NULL, NULL), 0);
+	await(&gate->come, count);
+}
+
+static inline int count_one(void *arg)
+{
+	atomic_add_acq_rel((long *)arg, 1);
+	return 0;
+}
+
+static inline int return_it(void *arg)
+{
+	return (int)(intptr_t)arg;
+}
+
+static inline weft_pool_stats stats_of(weft_pool *pool)
+{
+	weft_pool_stats stats;
+
+	weft_pool_stats_get(pool, &stats);
+	return stats;
+}
+
+#endif
