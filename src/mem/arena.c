@@ -15,17 +15,6 @@ static uint32_t slot_count_for(unsigned slot_log2)
 	return count > WEFT__ARENA_SLOTS_MIN ? (uint32_t)count : WEFT__ARENA_SLOTS_MIN;
 }
 
-static void reset(struct weft__arena *arena)
-{
-	weft__list_init(&arena->link);
-	arena->kind = WEFT__SLOT_NONE;
-	arena->used = 0;
-	arena->warm = 0;
-	arena->cooling = 0;
-	arena->fresh = 0;
-	memset(arena->first, 0, sizeof arena->first);
-}
-
 int weft__arena_create(unsigned slot_log2, struct weft__arena **out_arena)
 {
 	size_t bytes =
@@ -41,7 +30,8 @@ int weft__arena_create(unsigned slot_log2, struct weft__arena **out_arena)
 	arena = at;
 	arena->slot_log2 = (uint8_t)slot_log2;
 	arena->record_bytes = bytes;
-	reset(arena);
+	arena->kind = WEFT__SLOT_NONE;
+	weft__list_init(&arena->link);
 	*out_arena = arena;
 	return 0;
 }
@@ -110,7 +100,9 @@ void weft__arena_close(struct weft__arena *arena, char *low)
 	weft__map_clear(low, bytes);
 	weft__sys_unreserve(low, bytes);
 	clear_slots(arena);
-	reset(arena);
+	/* The counts are 0 already, and others may look at them. */
+	arena->fresh = 0;
+	memset(arena->first, 0, sizeof arena->first);
 }
 
 void weft__arena_push(struct weft__arena *arena, enum weft__slot_kind kind, unsigned index)

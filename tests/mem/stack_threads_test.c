@@ -135,10 +135,63 @@ static void nobody_gets_a_stack_that_another_has(void **state)
 	assert_int_equal(counts.in_use, 0);
 }
 
+/* ---- all of them give at once, so that several find the same arena empty */
+
+#define ALL 4000 /* 16 arenas of this size */
+#define ALL_BYTES ((size_t)256 << 10)
+
+static struct block *all[ALL];
+
+static void *give_quarter(void *arg)
+{
+	struct block **first = arg;
+
+	for (int i = 0; i < ALL; i += THREADS) {
+		atomic_store_relaxed(&first[i]->owner, 0u);
+		weft__stack_give(first[i]);
+	}
+	weft__stack_settle();
+	return NULL;
+}
+
+static void take_all(void)
+{
+	for (int i = 0; i < ALL; i++) {
+		uint32_t nobody = 0;
+		void *control;
+		size_t usable;
+
+		assert_int_equal(weft__stack_take(ALL_BYTES, sizeof *all[i], &control, &usable), 0);
+		all[i] = control;
+		assert_true(atomic_cas_acq_rel(&all[i]->owner, &nobody, 1u));
+	}
+}
+
+static void an_arena_is_unmapped_once(void **state)
+{
+	weft__sys_thread threads[THREADS];
+	struct weft__stack_counts counts;
+
+	(void)state;
+	for (int round = 0; round < 20; round++) {
+		take_all();
+		for (int i = 0; i < THREADS; i++)
+			assert_int_equal(weft__sys_thread_start(give_quarter, &all[i], 0, "giver",
+								&threads[i]),
+					 0);
+		for (int i = 0; i < THREADS; i++)
+			weft__sys_thread_join(threads[i]);
+		weft__stack_count(&counts);
+		assert_int_equal(counts.in_use, 0);
+		assert_in_range(counts.arenas, 1, 16 + 16);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nobody_gets_a_stack_that_another_has),
+		cmocka_unit_test(an_arena_is_unmapped_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
