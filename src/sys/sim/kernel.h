@@ -16,6 +16,7 @@
 
 #include "base/compiler.h"
 #include "base/panic.h"
+#include "fiber.h"
 #include "sys/sim/sim.h"
 #include "sys/sys.h"
 
@@ -36,6 +37,7 @@ struct weft__sim_thread {
 	bool started, detached, joined;
 	/* while it does not run */
 	void *sp;
+	struct weft__fiber fiber;
 	void *self; /* the engine's word of this kernel thread */
 	/* WAITING: for a wake on one of two addresses, or a time */
 	const void *on[2];

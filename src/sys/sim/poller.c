@@ -155,6 +155,8 @@ static uint32_t ready_bits(unsigned bits)
 		ready |= WEFT__POLL_READ;
 	if (bits & (POLLOUT | POLLHUP | POLLERR))
 		ready |= WEFT__POLL_WRITE;
+	if (bits & (POLLRDHUP | POLLHUP | POLLERR))
+		ready |= WEFT__POLL_END;
 	return ready;
 }
 

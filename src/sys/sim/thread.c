@@ -17,6 +17,8 @@
 
 /* ---- turns */
 
+static struct weft__fiber host_fiber, *left; /* for sanitizers: who was running before the switch */
+
 /* noinline: what the compiler knows about this frame holds again when the turn comes back. */
 weft__noinline void weft__sim_switch(struct weft__sim_thread *to)
 {
@@ -27,10 +29,16 @@ weft__noinline void weft__sim_switch(struct weft__sim_thread *to)
 	weft__sim.report->switches++;
 	weft__sim_hash(weft__sim.steps << 8 | to->number);
 	weft__arch_self_set(to->self);
+	left = &from->fiber;
+	weft__fiber_leave(&from->fiber, &to->fiber, false);
 	weft__arch_switch(&from->sp, to->sp);
+	weft__fiber_arrive_from(&from->fiber, left);
 	while (unlikely(weft__sim.dumping)) {
 		weft__sim_trace_backtrace();
+		left = &from->fiber;
+		weft__fiber_leave(&from->fiber, &weft__sim.current->fiber, false);
 		weft__arch_switch(&from->sp, weft__sim.dumper_sp);
+		weft__fiber_arrive_from(&from->fiber, left);
 	}
 }
 
@@ -39,7 +47,10 @@ weft__noinline void weft__sim_enter(struct weft__sim_thread *first)
 	void *self = weft__arch_self();
 
 	weft__arch_self_set(NULL);
+	left = &host_fiber;
+	weft__fiber_leave(&host_fiber, &first->fiber, false);
 	weft__arch_switch(&weft__sim.host_sp, first->sp);
+	weft__fiber_arrive_from(&host_fiber, left);
 	weft__arch_self_set(self);
 }
 
@@ -47,6 +58,8 @@ void weft__sim_leave(void)
 {
 	void *nobody;
 
+	left = &weft__sim.current->fiber;
+	weft__fiber_leave(&weft__sim.current->fiber, &host_fiber, true);
 	weft__arch_switch(&nobody, weft__sim.host_sp);
 	__builtin_unreachable();
 }
@@ -73,6 +86,7 @@ static void begin(void *arg)
 {
 	struct weft__sim_thread *self = arg;
 
+	weft__fiber_arrive_from(&self->fiber, left);
 	self->started = true;
 	self->function(self->arg);
 	weft__sim_end();
@@ -116,6 +130,7 @@ struct weft__sim_thread *weft__sim_thread_make(void *(*function)(void *), void *
 	snprintf(thread->name, sizeof thread->name, "%s", name);
 	thread->function = function;
 	thread->arg = arg;
+	weft__fiber_create(&thread->fiber, thread->stack, STACK_BYTES);
 	thread->sp = weft__arch_context(thread->stack + STACK_BYTES, begin, thread);
 	weft__sim.threads[weft__sim.thread_count++] = thread;
 	weft__sim.alive++;
@@ -244,7 +259,10 @@ weft__noinline void weft__sim_threads_print(void)
 			weft__sim_trace_backtrace();
 		} else if (thread->started) {
 			weft__sim.dumping = true;
+			left = &weft__sim.current->fiber;
+			weft__fiber_leave(&weft__sim.current->fiber, &thread->fiber, false);
 			weft__arch_switch(&weft__sim.dumper_sp, thread->sp);
+			weft__fiber_arrive_from(&weft__sim.current->fiber, left);
 			weft__sim.dumping = false;
 		}
 	}

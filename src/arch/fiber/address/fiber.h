@@ -45,4 +45,9 @@ static inline void weft__fiber_arrive(struct weft__fiber *fiber)
 	__sanitizer_finish_switch_fiber(fiber->fake, NULL, NULL);
 }
 
+static inline void weft__fiber_arrive_from(struct weft__fiber *fiber, struct weft__fiber *from)
+{
+	__sanitizer_finish_switch_fiber(fiber->fake, &from->low, &from->bytes);
+}
+
 #endif

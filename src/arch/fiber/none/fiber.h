@@ -22,5 +22,7 @@ struct weft__fiber {
 /* Right before a switch, on the old stack; `ending`: never to come back. Right after it, on the new one. */
 #define weft__fiber_leave(from, to, ending) ((void)0)
 #define weft__fiber_arrive(fiber) ((void)0)
+/* The same for switches beneath the engine's (the simulator's kernel threads): notes in `from` which stack it left. */
+#define weft__fiber_arrive_from(fiber, from) ((void)0)
 
 #endif

@@ -45,5 +45,6 @@ static inline __attribute__((always_inline)) void weft__fiber_leave(struct weft_
 }
 
 #define weft__fiber_arrive(fiber) ((void)0)
+#define weft__fiber_arrive_from(fiber, from) ((void)0)
 
 #endif
