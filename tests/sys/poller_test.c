@@ -95,7 +95,23 @@ static void an_end_is_both(void **state)
 	assert_int_equal(weft__sys_poller_add(poller, ends[1], 5), 0);
 	assert_event(5, WEFT__POLL_WRITE);
 	close(ends[0]);
-	assert_event(5, WEFT__POLL_READ | WEFT__POLL_WRITE);
+	assert_event(5, WEFT__POLL_READ | WEFT__POLL_WRITE | WEFT__POLL_END);
+}
+
+static void a_peer_that_writes_no_more_is_an_end(void **state)
+{
+	int pair[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	assert_int_equal(weft__sys_poller_add(poller, pair[0], 3), 0);
+	assert_event(3, WEFT__POLL_WRITE);
+	assert_int_equal(weft__sys_send(pair[1], "x", 1), 1);
+	assert_event(3, WEFT__POLL_READ | WEFT__POLL_WRITE);
+	assert_int_equal(weft__sys_shutdown(pair[1], SHUT_WR), 0);
+	assert_event(3, WEFT__POLL_READ | WEFT__POLL_WRITE | WEFT__POLL_END);
+	close(pair[0]);
+	close(pair[1]);
 }
 
 static void the_kernel_s_refusals_come_through(void **state)
@@ -294,6 +310,7 @@ int main(void)
 		WITH_ALL(each_edge_is_reported_once),
 		WITH_ALL(what_is_ready_when_it_is_added_is_an_edge),
 		WITH_ALL(an_end_is_both),
+		WITH_ALL(a_peer_that_writes_no_more_is_an_end),
 		WITH_ALL(the_kernel_s_refusals_come_through),
 		WITH_ALL(once_is_once_and_can_be_asked_again),
 		WITH_ALL(a_wait_ends_at_its_deadline_and_not_before),
