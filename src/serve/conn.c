@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/* Connections: the state word, and reading; see conn.h. */
+#include "serve/conn.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/atomic.h"
+#include "base/compiler.h"
+#include "base/panic.h"
+#include "serve/server.h"
+#include "sys/sys.h"
+
+#define SMALL_STEP 256u
+
+/* ---- the state word */
+
+void weft__conn_edge(struct weft__watch *watch, uint32_t ready)
+{
+	struct weft__conn *conn = container_of(watch, struct weft__conn, watch);
+	uint32_t state = atomic_load_relaxed(&conn->state);
+	uint32_t bits = 0, wakes, next;
+
+	if (ready & WEFT__POLL_READ)
+		bits |= WEFT__CONN_READ;
+	if (ready & WEFT__POLL_WRITE)
+		bits |= WEFT__CONN_WRITE;
+	if (ready & WEFT__POLL_END)
+		bits |= WEFT__CONN_END;
+	do {
+		wakes = state & WEFT__CONN_WANT_WRITE ? WEFT__CONN_WRITE : WEFT__CONN_READ;
+		next = state | bits;
+		if (!(state & WEFT__CONN_OWNED) && (bits & wakes))
+			next = (next | WEFT__CONN_OWNED) & ~WEFT__CONN_WANT_WRITE;
+	} while (!atomic_cas_acq_rel(&conn->state, &state, next)); /* EDGE */
+	if (!(state & WEFT__CONN_OWNED) && (next & WEFT__CONN_OWNED)) {
+		conn->turn = state & WEFT__CONN_WANT_WRITE ? WEFT__TURN_SERVE : WEFT__TURN_READ;
+		weft__server_hand_over(conn);
+	}
+}
+
+uint32_t weft__conn_begin_read(struct weft__conn *conn)
+{
+	uint32_t state = atomic_load_relaxed(&conn->state);
+
+	while (!atomic_cas_acq_rel(&conn->state, &state, state & ~WEFT__CONN_READ))
+		;
+	return state;
+}
+
+void weft__conn_set_read(struct weft__conn *conn)
+{
+	atomic_or_acq_rel(&conn->state, WEFT__CONN_READ);
+}
+
+bool weft__conn_release(struct weft__conn *conn)
+{
+	uint32_t state = atomic_load_relaxed(&conn->state);
+
+	weft__assert(state & WEFT__CONN_OWNED);
+	do
+		if (state & WEFT__CONN_READ)
+			return false;
+	while (!atomic_cas_acq_rel(&conn->state, &state, state & WEFT__CONN_END)); /* EDGE */
+	return true;
+}
+
+bool weft__conn_release_to_write(struct weft__conn *conn)
+{
+	uint32_t state = atomic_load_relaxed(&conn->state);
+	uint32_t next;
+	bool released;
+
+	weft__assert(state & WEFT__CONN_OWNED);
+	do {
+		released = !(state & WEFT__CONN_WRITE);
+		next = released ? (state & ~WEFT__CONN_OWNED) | WEFT__CONN_WANT_WRITE
+				: state & ~WEFT__CONN_WRITE;
+	} while (!atomic_cas_acq_rel(&conn->state, &state, next)); /* EDGE */
+	return released;
+}
+
+bool weft__conn_take(struct weft__conn *conn)
+{
+	uint32_t state = atomic_load_relaxed(&conn->state);
+
+	do
+		if (state & WEFT__CONN_OWNED)
+			return false;
+	while (!atomic_cas_acq_rel(&conn->state, &state,
+				   (state | WEFT__CONN_OWNED) & ~WEFT__CONN_WANT_WRITE)); /* EDGE */
+	return true;
+}
+
+/* ---- the input */
+
+static bool is_small(const struct weft__conn *conn)
+{
+	return conn->buffer_bytes < conn->server->buffers.bytes;
+}
+
+static void drop_buffer(struct weft__conn *conn)
+{
+	if (conn->buffer == NULL)
+		return;
+	if (is_small(conn))
+		free(conn->buffer);
+	else
+		weft__buffer_destroy(&conn->server->buffers, conn->buffer);
+	conn->buffer = NULL;
+	conn->buffer_bytes = 0;
+	conn->public.input = NULL;
+}
+
+static void set_buffer(struct weft__conn *conn, char *buffer, size_t bytes)
+{
+	if (conn->public.input_bytes > 0)
+		memcpy(buffer, conn->public.input, conn->public.input_bytes);
+	drop_buffer(conn);
+	conn->buffer = buffer;
+	conn->buffer_bytes = (uint32_t)bytes;
+	conn->public.input = buffer;
+}
+
+/* A full buffer with the input at its start. False: no memory. */
+static bool grow_buffer(struct weft__conn *conn)
+{
+	struct weft__buffers *buffers = &conn->server->buffers;
+	char *buffer;
+
+	if (conn->buffer != NULL && !is_small(conn)) {
+		if (conn->public.input != conn->buffer) {
+			memmove(conn->buffer, conn->public.input, conn->public.input_bytes);
+			conn->public.input = conn->buffer;
+		}
+		return true;
+	}
+	buffer = weft__buffer_create(buffers);
+	if (buffer != NULL)
+		set_buffer(conn, buffer, buffers->bytes);
+	return buffer != NULL;
+}
+
+void weft__conn_shrink(struct weft__conn *conn)
+{
+	size_t bytes = (conn->public.input_bytes + SMALL_STEP - 1) & ~(size_t)(SMALL_STEP - 1);
+	char *buffer;
+
+	if (conn->public.input_bytes == 0) {
+		drop_buffer(conn);
+		return;
+	}
+	if (bytes >= conn->server->buffers.bytes || bytes == conn->buffer_bytes)
+		return;
+	buffer = malloc(bytes);
+	if (buffer != NULL) /* else it keeps the one it has */
+		set_buffer(conn, buffer, bytes);
+}
+
+bool weft__conn_has_request(struct weft__conn *conn)
+{
+	return conn->public.input_bytes > 0 && conn->server->options.frame(&conn->public) != 0;
+}
+
+/* What is in the input, after a read that brought nothing or something. */
+static enum weft__conn_read judge_input(struct weft__conn *conn)
+{
+	if (conn->public.input_bytes == 0)
+		return WEFT__READ_NOTHING;
+	if (weft__conn_has_request(conn))
+		return WEFT__READ_WHOLE;
+	return conn->public.input_bytes < conn->buffer_bytes ? WEFT__READ_PART : WEFT__READ_FULL;
+}
+
+enum weft__conn_read weft__conn_read(struct weft__conn *conn)
+{
+	weft_conn *public = &conn->public;
+	uint32_t state = weft__conn_begin_read(conn);
+	size_t room;
+	ssize_t bytes;
+
+	if (!grow_buffer(conn))
+		return WEFT__READ_END;
+	room = conn->buffer_bytes - public->input_bytes;
+	if (room == 0)
+		return WEFT__READ_FULL;
+	do
+		bytes = weft__sys_recv(public->fd, public->input + public->input_bytes, room);
+	while (bytes == -EINTR);
+	if (bytes > 0) {
+		public->input_bytes += (size_t)bytes;
+		/* A short read has emptied the socket, and what comes later is a new edge; but the
+		 * end may be there already. */
+		if ((size_t)bytes == room || (state & WEFT__CONN_END))
+			weft__conn_set_read(conn);
+	} else if (bytes != -EAGAIN) {
+		conn->is_ended = true;
+		return WEFT__READ_END;
+	}
+	return judge_input(conn);
+}
+
+void weft_conn_consume(weft_conn *public, size_t bytes)
+{
+	weft__assert(bytes <= public->input_bytes);
+	public->input += bytes;
+	public->input_bytes -= bytes;
+}
