@@ -13,8 +13,8 @@ static int print_thread(void *arg, void *control)
 
 	(void)arg;
 	dprintf(2, "thread %llu '%s' %s %s%s\n", (unsigned long long)thread->id, thread->name,
-		states[WEFT__PARK_STATE(thread->park)], thread->reason != NULL ? thread->reason : "",
-		thread->blocking ? ", blocking" : "");
+		states[WEFT__PARK_STATE(thread->park)],
+		thread->reason != NULL ? thread->reason : "", thread->blocking ? ", blocking" : "");
 	return 0;
 }
 
@@ -22,17 +22,19 @@ static void print_processor(const struct weft__processor *processor)
 {
 	struct weft__runq *queue = (struct weft__runq *)&processor->queue;
 
-	dprintf(2, "processor %u: owner %#lx, %u queued, hot %p, %zu timers, next %lld ns\n", processor->index,
-		(unsigned long)processor->owner, (unsigned)(queue->tail - queue->head), (void *)queue->hot,
-		processor->wheel.count, (long long)processor->wheel.next_ns);
+	dprintf(2, "processor %u: owner %#lx, %u queued, hot %p, %zu timers, next %lld ns\n",
+		processor->index, (unsigned long)processor->owner,
+		(unsigned)(queue->tail - queue->head), (void *)queue->hot, processor->wheel.count,
+		(long long)processor->wheel.next_ns);
 }
 
 static int print_sched(void *arg, struct weft_sched *sched)
 {
 	(void)arg;
-	dprintf(2, "scheduler: %u idle, %u searching, %lld live, %u in the global queue, %u carriers, %u spare%s\n",
-		sched->idle, sched->searching, (long long)sched->live, sched->global_count, sched->carrier_count,
-		sched->spare_count, sched->ending ? ", ending" : "");
+	dprintf(2,
+		"scheduler: %u idle, %u searching, %lld live, %u in the global queue, %u carriers, %u spare%s\n",
+		sched->idle, sched->searching, (long long)sched->live, sched->global_count,
+		sched->carrier_count, sched->spare_count, sched->ending ? ", ending" : "");
 	for (unsigned i = 0; i < sched->processor_count; i++)
 		if (sched->processors[i] != NULL)
 			print_processor(sched->processors[i]);

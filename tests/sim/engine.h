@@ -9,11 +9,13 @@
 #include "scenario.h"
 #include "sys/sys.h"
 
-/* weft_run on 1 to 3 processors, as the seed says; strict now and then. What app returns; fails the run if it cannot start. */
+/* weft_run on 1 to 3 processors, as the seed says; strict now and then. What app returns; fails the
+ * run if it cannot start. */
 int engine_run(weft_function *app, void *arg);
 int engine_run_on(unsigned processors, weft_function *app, void *arg);
 
-/* The engine has ended: no kernel thread but the caller's lives, no descriptor is open, no thread's stack is in use. */
+/* The engine has ended: no kernel thread but the caller's lives, no descriptor is open, no thread's
+ * stack is in use. */
 void engine_check_clean(void);
 
 weft_thread *engine_spawn(weft_function *function, void *arg);

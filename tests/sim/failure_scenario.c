@@ -8,7 +8,8 @@
 
 static bool is_refusal(int code)
 {
-	return code == -ENOMEM || code == -EAGAIN || code == -EMFILE || code == -ENFILE || code == -ENOSPC;
+	return code == -ENOMEM || code == -EAGAIN || code == -EMFILE || code == -ENFILE ||
+	       code == -ENOSPC;
 }
 
 struct tally {
@@ -136,9 +137,16 @@ static void read_or_refuse(void *arg)
 const struct scenario failure_scenarios[] = {
 	{ .name = "spawn-or-refuse",
 	  .run = spawn_or_refuse,
-	  .options = { .fail_reserve = 50, .fail_guard = 100, .fail_thread = 100, .fail_poller = 20, .fail_open = 20 } },
+	  .options = { .fail_reserve = 50,
+		       .fail_guard = 100,
+		       .fail_thread = 100,
+		       .fail_poller = 20,
+		       .fail_open = 20 } },
 	{ .name = "read-or-refuse",
 	  .run = read_or_refuse,
-	  .options = { .fail_reserve = 10, .fail_thread = 50, .fail_poller = 150, .fail_open = 50 } },
+	  .options = { .fail_reserve = 10,
+		       .fail_thread = 50,
+		       .fail_poller = 150,
+		       .fail_open = 50 } },
 	{ 0 },
 };

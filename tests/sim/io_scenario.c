@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Descriptors: bytes come whole, closing wakes who waits, and nobody ever touches a stranger's number. */
+/* Descriptors: bytes come whole, closing wakes who waits, and nobody ever touches a stranger's
+ * number. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -13,7 +14,9 @@ static weft_thread *spawn_any_kind(weft_function *function, void *arg)
 {
 	weft_thread *thread = NULL;
 
-	weft__sim_check(weft_thread_spawn(function, arg, weft__sim_choose(4) == 0 ? &kernel_kind : NULL, &thread) == 0);
+	weft__sim_check(weft_thread_spawn(function, arg,
+					  weft__sim_choose(4) == 0 ? &kernel_kind : NULL,
+					  &thread) == 0);
 	return thread;
 }
 
@@ -66,9 +69,9 @@ static int read_stream(void *arg)
 
 	for (;;) {
 		size_t bytes = 1 + weft__sim_choose(sizeof part);
-		ssize_t n = weft__sim_choose(3) == 0 ?
-				    weft_read_until(stream->in, part, bytes, engine_deadline()) :
-				    weft_read(stream->in, part, bytes);
+		ssize_t n = weft__sim_choose(3) == 0
+				    ? weft_read_until(stream->in, part, bytes, engine_deadline())
+				    : weft_read(stream->in, part, bytes);
 
 		weft__sim_check(n >= 0 || n == -ETIMEDOUT);
 		if (n == 0)
@@ -144,8 +147,9 @@ static int accept_all(void *arg)
 		int fd;
 
 		do
-			fd = weft__sim_choose(3) == 0 ? weft_accept_until(server->listener, engine_deadline()) :
-							weft_accept(server->listener);
+			fd = weft__sim_choose(3) == 0
+				     ? weft_accept_until(server->listener, engine_deadline())
+				     : weft_accept(server->listener);
 		while (fd == -ETIMEDOUT);
 		weft__sim_check(fd >= 0);
 		threads[i] = spawn_any_kind(serve_one, (void *)(intptr_t)fd);
@@ -193,7 +197,8 @@ static int server_app(void *arg)
 
 	server->listener = weft_listen(weft__sim_choose(2) ? "127.0.0.1:0" : "unix:@weft", 0);
 	weft__sim_check(server->listener >= 0);
-	weft__sim_check(weft_socket_address(server->listener, server->address, sizeof server->address) > 0);
+	weft__sim_check(
+		weft_socket_address(server->listener, server->address, sizeof server->address) > 0);
 	foreign = engine_foreign(be_foreign_client, server);
 	for (int i = 1; i < CLIENTS; i++)
 		threads[i] = spawn_any_kind(be_client, server);
@@ -216,7 +221,8 @@ static void clients_are_served(void *arg)
 	engine_check_clean();
 }
 
-/* ---- closing: who waits in a call gets -EBADF or his own bytes, never those of the number's next owner */
+/* ---- closing: who waits in a call gets -EBADF or his own bytes, never those of the number's next
+ * owner */
 
 #define WAITERS 3
 #define MINE 'm'
@@ -277,7 +283,8 @@ static int close_app(void *arg)
 	for (int i = 0; i < WAITERS; i++)
 		closing.waiters[i] = spawn_any_kind(wait_in_read, &closing);
 	wait_until_inside(&closing);
-	/* With a byte under way one of them may have returned: then the rest are not known to be inside. */
+	/* With a byte under way one of them may have returned: then the rest are not known to be
+	 * inside. */
 	if (weft__sim_choose(2))
 		weft__sim_check(weft_write(closing.fds[1], &(char){ MINE }, 1) == 1);
 	engine_dawdle();
@@ -450,10 +457,16 @@ const struct scenario io_scenarios[] = {
 	{ .name = "pipes-keep-their-bytes",
 	  .run = pipes_keep_their_bytes,
 	  .options = { NUISANCES, .stream_bytes = 100 } },
-	{ .name = "clients-are-served", .run = clients_are_served, .options = { NUISANCES, .stream_bytes = 64 } },
+	{ .name = "clients-are-served",
+	  .run = clients_are_served,
+	  .options = { NUISANCES, .stream_bytes = 64 } },
 	{ .name = "closing-wakes", .run = closing_wakes, .options = { NUISANCES } },
 	{ .name = "one-closes", .run = one_closes },
-	{ .name = "strange-descriptors", .run = strange_descriptors, .options = { NUISANCES, .stream_bytes = 4 } },
-	{ .name = "schedulers-share", .run = schedulers_share, .options = { NUISANCES, .stream_bytes = 4 } },
+	{ .name = "strange-descriptors",
+	  .run = strange_descriptors,
+	  .options = { NUISANCES, .stream_bytes = 4 } },
+	{ .name = "schedulers-share",
+	  .run = schedulers_share,
+	  .options = { NUISANCES, .stream_bytes = 4 } },
 	{ 0 },
 };

@@ -17,7 +17,8 @@ static size_t place_count, place_room;
 
 static int compare_places(const void *a, const void *b)
 {
-	unsigned long left = ((const struct place *)a)->offset, right = ((const struct place *)b)->offset;
+	unsigned long left = ((const struct place *)a)->offset,
+		      right = ((const struct place *)b)->offset;
 
 	return left < right ? -1 : left > right;
 }
@@ -53,8 +54,8 @@ static struct place *find_place(unsigned long offset)
 {
 	struct place key = { .offset = offset };
 
-	return place_count == 0 ? NULL :
-				  bsearch(&key, places, place_count, sizeof key, compare_places);
+	return place_count == 0 ? NULL
+				: bsearch(&key, places, place_count, sizeof key, compare_places);
 }
 
 /* "function", "file:line" in turn, for each address and what it is inlined into. */

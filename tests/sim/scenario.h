@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A scenario is a small program whose invariants hold however the kernel behaves. It runs as the first kernel thread of a
- * simulated process; the driver (sim_main.c) runs it over many seeds.
+ * A scenario is a small program whose invariants hold however the kernel behaves. It runs as the
+ * first kernel thread of a simulated process; the driver (sim_main.c) runs it over many seeds.
  */
 #ifndef WEFT_TEST_SCENARIO_H
 #define WEFT_TEST_SCENARIO_H
@@ -23,7 +23,8 @@ extern const struct scenario time_scenarios[];
 extern const struct scenario io_scenarios[];
 extern const struct scenario failure_scenarios[];
 
-/* The next scenario that bears this name, or whose group does, or any if that is "all"; NULL behind the last. */
+/* The next scenario that bears this name, or whose group does, or any if that is "all"; NULL behind
+ * the last. */
 const struct scenario *scenario_next(const char *name, unsigned *place);
 
 #endif

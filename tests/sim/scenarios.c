@@ -7,17 +7,15 @@ static const struct {
 	const char *group;
 	const struct scenario *scenarios;
 } lists[] = {
-	{ "sys", sys_scenarios },
-	{ "thread", thread_scenarios },
-	{ "sync", sync_scenarios },
-	{ "time", time_scenarios },
-	{ "io", io_scenarios },
-	{ "failure", failure_scenarios },
+	{ "sys", sys_scenarios },   { "thread", thread_scenarios },
+	{ "sync", sync_scenarios }, { "time", time_scenarios },
+	{ "io", io_scenarios },     { "failure", failure_scenarios },
 };
 
 static bool bears(const char *name, const char *group, const struct scenario *scenario)
 {
-	return strcmp(name, "all") == 0 || strcmp(name, group) == 0 || strcmp(name, scenario->name) == 0;
+	return strcmp(name, "all") == 0 || strcmp(name, group) == 0 ||
+	       strcmp(name, scenario->name) == 0;
 }
 
 const struct scenario *scenario_next(const char *name, unsigned *place)
@@ -25,7 +23,8 @@ const struct scenario *scenario_next(const char *name, unsigned *place)
 	unsigned at = 0;
 
 	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
-		for (const struct scenario *scenario = lists[i].scenarios; scenario->name != NULL; scenario++)
+		for (const struct scenario *scenario = lists[i].scenarios; scenario->name != NULL;
+		     scenario++)
 			if (at++ >= *place && bears(name, lists[i].group, scenario)) {
 				*place = at;
 				return scenario;

@@ -14,10 +14,10 @@ static const struct {
 	const char *name;
 	size_t offset;
 } options[] = {
-	OPTION(cpus),	      OPTION(steps_max),   OPTION(fds_max),	OPTION(stream_bytes),
-	OPTION(strategy),     OPTION(left_behind), OPTION(fail_reserve), OPTION(fail_guard),
-	OPTION(fail_thread),  OPTION(fail_poller), OPTION(fail_open),	OPTION(spurious),
-	OPTION(eintr),	      OPTION(short_io),	   OPTION(again),
+	OPTION(cpus),        OPTION(steps_max),   OPTION(fds_max),      OPTION(stream_bytes),
+	OPTION(strategy),    OPTION(left_behind), OPTION(fail_reserve), OPTION(fail_guard),
+	OPTION(fail_thread), OPTION(fail_poller), OPTION(fail_open),    OPTION(spurious),
+	OPTION(eintr),       OPTION(short_io),    OPTION(again),
 };
 
 static unsigned *option_at(struct weft__sim_options *from, size_t i)
@@ -36,7 +36,8 @@ int seed_file_write(const struct seed_file *file, char *out_path, size_t out_byt
 	out = fopen(out_path, "w");
 	if (out == NULL)
 		return -errno;
-	fprintf(out, "scenario %s\nseed %" PRIu64 "\nfailure %s\n", file->scenario, file->seed, file->failure);
+	fprintf(out, "scenario %s\nseed %" PRIu64 "\nfailure %s\n", file->scenario, file->seed,
+		file->failure);
 	for (size_t i = 0; i < sizeof options / sizeof *options; i++)
 		if (*option_at(&values, i) != 0)
 			fprintf(out, "%s %u\n", options[i].name, *option_at(&values, i));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A failing run as a file: the scenario, its seed and options, and the first line of the failure. */
+/* A failing run as a file: the scenario, its seed and options, and the first line of the
+ * failure. */
 #ifndef WEFT_TEST_SEED_FILE_H
 #define WEFT_TEST_SEED_FILE_H
 

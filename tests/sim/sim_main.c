@@ -2,8 +2,8 @@
 /*
  * weft-sim: scenarios on the simulated kernel, over many seeds; or one seed again, step by step.
  *
- * Each seed runs in a forked child, so all begin with the same memory at the same addresses (address randomisation is
- * switched off where the system allows it).
+ * Each seed runs in a forked child, so all begin with the same memory at the same addresses
+ * (address randomisation is switched off where the system allows it).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,17 +21,18 @@
 #include "seed_file.h"
 
 #define SEEDS_DEFAULT 100
-#define FAILURES_MAX 5   /* of one scenario; then the next */
+#define FAILURES_MAX 5 /* of one scenario; then the next */
 #define MUST_FAIL_WITHIN 1000
 
-static const char usage[] = "usage: weft-sim SCENARIO|GROUP|all|list [--seeds N] [--first-seed S] [--trace]\n"
-			    "       weft-sim --replay FILE [--calls]\n"
-			    "\n"
-			    "  --seeds N       how many seeds (default 100; WEFT_SEEDS overrides it)\n"
-			    "  --first-seed S  the first of them (default 1)\n"
-			    "  --trace         prints every step\n"
-			    "  --replay FILE   runs the seed of a failure again, and prints every step\n"
-			    "  --calls         prints system calls and no atomic operations\n";
+static const char usage[] =
+	"usage: weft-sim SCENARIO|GROUP|all|list [--seeds N] [--first-seed S] [--trace]\n"
+	"       weft-sim --replay FILE [--calls]\n"
+	"\n"
+	"  --seeds N       how many seeds (default 100; WEFT_SEEDS overrides it)\n"
+	"  --first-seed S  the first of them (default 1)\n"
+	"  --trace         prints every step\n"
+	"  --replay FILE   runs the seed of a failure again, and prints every step\n"
+	"  --calls         prints system calls and no atomic operations\n";
 
 struct request {
 	const char *scenario, *replay;
@@ -60,8 +61,8 @@ static void save(const struct scenario *scenario, const struct weft__sim_report 
 		printf("%s: seed %" PRIu64 ": %s\n  again: weft-sim --replay %s\n", scenario->name,
 		       report->seed, report->failure, path);
 	else
-		printf("%s: seed %" PRIu64 ": %s\n  not saved as %s: %s\n", scenario->name, report->seed,
-		       report->failure, path, strerror(-rc));
+		printf("%s: seed %" PRIu64 ": %s\n  not saved as %s: %s\n", scenario->name,
+		       report->seed, report->failure, path, strerror(-rc));
 }
 
 struct tally {
@@ -80,8 +81,8 @@ static struct tally run_seeds(const struct scenario *scenario, const struct requ
 		struct weft__sim_report report;
 
 		tally.seeds++;
-		if (weft__sim_run_apart(request->first_seed + i, &scenario->options, scenario->run, NULL,
-					&report) != WEFT__SIM_PASSED) {
+		if (weft__sim_run_apart(request->first_seed + i, &scenario->options, scenario->run,
+					NULL, &report) != WEFT__SIM_PASSED) {
 			tally.failures++;
 			if (scenario->must_fail)
 				break;
@@ -102,12 +103,14 @@ static bool run_scenario(const struct scenario *scenario, const struct request *
 	struct tally tally = run_seeds(scenario, request);
 	double seeds = (double)tally.seeds;
 
-	printf("%-28s %6" PRIu64 " seeds  %" PRIu64 " failed%s  %6.0f steps  %5.0f switches  %5.0f seeds/s\n",
+	printf("%-28s %6" PRIu64 " seeds  %" PRIu64
+	       " failed%s  %6.0f steps  %5.0f switches  %5.0f seeds/s\n",
 	       scenario->name, tally.seeds, tally.failures, scenario->must_fail ? " (must)" : "",
 	       (double)tally.steps / seeds, (double)tally.switches / seeds, seeds / tally.seconds);
 	fflush(stdout);
 	if (scenario->must_fail && tally.failures == 0)
-		printf("%s: its bug was not found within %" PRIu64 " seeds\n", scenario->name, tally.seeds);
+		printf("%s: its bug was not found within %" PRIu64 " seeds\n", scenario->name,
+		       tally.seeds);
 	return scenario->must_fail == (tally.failures > 0);
 }
 
@@ -117,7 +120,8 @@ static const struct scenario *first_named(const char *name)
 	const struct scenario *scenario = scenario_next(name, &place);
 
 	if (scenario == NULL)
-		fprintf(stderr, "weft-sim: no scenario is called '%s'; 'weft-sim list' prints their names\n",
+		fprintf(stderr,
+			"weft-sim: no scenario is called '%s'; 'weft-sim list' prints their names\n",
 			name);
 	return scenario;
 }
@@ -144,8 +148,8 @@ static int list_all(void)
 }
 
 /* What the child prints goes through a file, to be given source lines. */
-static int run_traced(const struct scenario *scenario, uint64_t seed, const struct weft__sim_options *options,
-		      bool points)
+static int run_traced(const struct scenario *scenario, uint64_t seed,
+		      const struct weft__sim_options *options, bool points)
 {
 	struct weft__sim_report report;
 	int trace = memfd_create("weft-sim-trace", MFD_CLOEXEC);
@@ -163,8 +167,8 @@ static int run_traced(const struct scenario *scenario, uint64_t seed, const stru
 	lines_print(text, stdout);
 	if (report.outcome != WEFT__SIM_PASSED)
 		lines_print(weft__sim_output(), stdout);
-	printf("%s: seed %" PRIu64 ": %s; %" PRIu64 " steps, hash %016" PRIx64 "\n", scenario->name, seed,
-	       report.outcome == WEFT__SIM_PASSED ? "passed" : report.failure, report.steps,
+	printf("%s: seed %" PRIu64 ": %s; %" PRIu64 " steps, hash %016" PRIx64 "\n", scenario->name,
+	       seed, report.outcome == WEFT__SIM_PASSED ? "passed" : report.failure, report.steps,
 	       report.trace_hash);
 	free(text);
 	return report.outcome == WEFT__SIM_PASSED ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -177,7 +181,8 @@ static int replay(const struct request *request)
 	int rc = seed_file_read(request->replay, &file);
 
 	if (rc < 0) {
-		fprintf(stderr, "weft-sim: cannot read a seed from '%s': %s\n", request->replay, strerror(-rc));
+		fprintf(stderr, "weft-sim: cannot read a seed from '%s': %s\n", request->replay,
+			strerror(-rc));
 		return EXIT_FAILURE;
 	}
 	scenario = first_named(file.scenario);

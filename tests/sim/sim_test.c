@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The simulator: what a run tells, that a seed is a run, and that descriptors behave as on Linux. */
+/* The simulator: what a run tells, that a seed is a run, and that descriptors behave as on
+ * Linux. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,10 +19,14 @@
 #include "seed_file.h"
 #include "sys/sys.h"
 
-static enum weft__sim_outcome run(uint64_t seed, void (*scenario)(void *), struct weft__sim_report *out_report)
+static enum weft__sim_outcome run(uint64_t seed, void (*scenario)(void *),
+				  struct weft__sim_report *out_report)
 {
 	static const struct weft__sim_options options = {
-		.spurious = 100, .eintr = 50, .short_io = 100, .again = 50,
+		.spurious = 100,
+		.eintr = 50,
+		.short_io = 100,
+		.again = 50,
 	};
 
 	return weft__sim_run_apart(seed, &options, scenario, NULL, out_report);
@@ -142,7 +147,8 @@ static void a_seed_gives_the_same_run_twice(void **state)
 			weft__sim_run_apart(seed, &scenario->options, scenario->run, NULL, &first);
 			weft__sim_run_apart(seed, &scenario->options, scenario->run, NULL, &second);
 			assert_memory_equal(&first, &second, sizeof first);
-			weft__sim_run_apart(seed + 1000, &scenario->options, scenario->run, NULL, &second);
+			weft__sim_run_apart(seed + 1000, &scenario->options, scenario->run, NULL,
+					    &second);
 			different += first.trace_hash != second.trace_hash;
 		}
 	assert_true(different > 100); /* and another seed mostly another one */
@@ -171,7 +177,10 @@ static void tracing_changes_nothing(void **state)
 static void a_seed_file_holds_the_run(void **state)
 {
 	struct seed_file file = {
-		.scenario = "test", .seed = UINT64_MAX, .options = { .cpus = 3, .again = 7 }, .failure = "it fell over",
+		.scenario = "test",
+		.seed = UINT64_MAX,
+		.options = { .cpus = 3, .again = 7 },
+		.failure = "it fell over",
 	};
 	struct seed_file read;
 	char path[256], directory[] = "/tmp/weft-seeds-XXXXXX";
@@ -201,7 +210,8 @@ static void runs_may_follow_each_other_in_one_process(void **state)
 
 	(void)state;
 	for (uint64_t seed = 1; seed <= 20; seed++)
-		assert_int_equal(weft__sim_run(seed, &scenario->options, scenario->run, NULL, &report),
+		assert_int_equal(weft__sim_run(seed, &scenario->options, scenario->run, NULL,
+					       &report),
 				 WEFT__SIM_PASSED);
 }
 
@@ -248,7 +258,8 @@ static void use_edges(void *arg)
 	weft__sim_check(look(poller, &event) == 0);
 	/* Each write is an edge; what was told is not told again. */
 	weft__sim_check(weft__sys_write(fds[1], "ab", 2) == 2);
-	weft__sim_check(look(poller, &event) == 1 && event.tag == 7 && event.ready == WEFT__POLL_READ);
+	weft__sim_check(look(poller, &event) == 1 && event.tag == 7 &&
+			event.ready == WEFT__POLL_READ);
 	weft__sim_check(look(poller, &event) == 0);
 	weft__sim_check(weft__sys_write(fds[1], "c", 1) == 1);
 	weft__sim_check(look(poller, &event) == 1);
@@ -323,7 +334,8 @@ static void use_two_waiters(void *arg)
 	for (int i = 0; i < 2; i++) {
 		weft__sim_check(weft__sys_pipe(fds[i]) == 0);
 		weft__sim_check(weft__sys_poller_add(poller, fds[i][0], (uint64_t)i) == 0);
-		weft__sim_check(weft__sys_thread_start(wait_for_one_event, &poller, 0, "waiter", &threads[i]) == 0);
+		weft__sim_check(weft__sys_thread_start(wait_for_one_event, &poller, 0, "waiter",
+						       &threads[i]) == 0);
 	}
 	for (int i = 0; i < 2; i++)
 		weft__sim_check(weft__sys_write(fds[i][1], "x", 1) == 1);
@@ -333,13 +345,15 @@ static void use_two_waiters(void *arg)
 
 static void pollers_behave_as_epoll(void **state)
 {
-	static void (*const scenarios[])(void *) = { use_edges, use_once, use_bell, use_two_waiters };
+	static void (*const scenarios[])(void *) = { use_edges, use_once, use_bell,
+						     use_two_waiters };
 	struct weft__sim_report report;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof scenarios / sizeof *scenarios; i++)
 		for (uint64_t seed = 1; seed <= 50; seed++)
-			if (weft__sim_run_apart(seed, NULL, scenarios[i], NULL, &report) != WEFT__SIM_PASSED)
+			if (weft__sim_run_apart(seed, NULL, scenarios[i], NULL, &report) !=
+			    WEFT__SIM_PASSED)
 				fail_msg("%zu, seed %d: %s", i, (int)seed, report.failure);
 }
 
@@ -378,8 +392,10 @@ static void limits_and_rates_are_kept(void **state)
 	struct weft__sim_report report;
 
 	(void)state;
-	assert_int_equal(weft__sim_run_apart(1, &few, open_until_full, NULL, &report), WEFT__SIM_PASSED);
-	assert_int_equal(weft__sim_run_apart(1, &bad, expect_refusals, NULL, &report), WEFT__SIM_PASSED);
+	assert_int_equal(weft__sim_run_apart(1, &few, open_until_full, NULL, &report),
+			 WEFT__SIM_PASSED);
+	assert_int_equal(weft__sim_run_apart(1, &bad, expect_refusals, NULL, &report),
+			 WEFT__SIM_PASSED);
 }
 
 int main(void)

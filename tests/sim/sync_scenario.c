@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Locks and their kin, used by light threads, kernel threads and foreign ones together. The fast paths in the headers are
- * no steps of the simulated kernel, so the scenarios put steps around them.
+ * Locks and their kin, used by light threads, kernel threads and foreign ones together. The fast
+ * paths in the headers are no steps of the simulated kernel, so the scenarios put steps around
+ * them.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -36,7 +37,8 @@ static int crowd_app(void *arg)
 	if (has_foreign)
 		foreign = engine_foreign(be_foreign, crowd);
 	for (int i = 0; i < USERS; i++)
-		weft__sim_check(weft_thread_spawn(crowd->user, crowd->arg, weft__sim_choose(4) == 0 ? &kernel : NULL,
+		weft__sim_check(weft_thread_spawn(crowd->user, crowd->arg,
+						  weft__sim_choose(4) == 0 ? &kernel : NULL,
 						  &threads[i]) == 0);
 	if (!has_foreign)
 		crowd->user(crowd->arg);
@@ -187,7 +189,8 @@ static void buffer_passes_all(void *arg)
 
 	(void)arg;
 	run_crowd(put_or_take, &buffer);
-	weft__sim_check(buffer.made == MAKERS * ITEMS_EACH && buffer.taken == buffer.made && buffer.items == 0);
+	weft__sim_check(buffer.made == MAKERS * ITEMS_EACH && buffer.taken == buffer.made &&
+			buffer.items == 0);
 }
 
 /* ---- semaphore: permits are neither lost nor made */
@@ -221,7 +224,9 @@ static int take_and_give(void *arg)
 			continue;
 		atomic_add_relaxed(&permits->taken, 1);
 		engine_dawdle();
-		weft__sim_check(atomic_load_relaxed(&permits->taken) - atomic_load_relaxed(&permits->given) <= 2);
+		weft__sim_check(atomic_load_relaxed(&permits->taken) -
+					atomic_load_relaxed(&permits->given) <=
+				2);
 		atomic_add_relaxed(&permits->given, 1);
 		weft__sim_check(weft_sem_wake(&permits->sem) == 0);
 	}
@@ -235,7 +240,8 @@ static void permits_are_kept(void *arg)
 	(void)arg;
 	run_crowd(take_and_give, &permits);
 	weft__sim_check(permits.taken == permits.given);
-	weft__sim_check(weft_sem_wait_try(&permits.sem) == 0 && weft_sem_wait_try(&permits.sem) == 0);
+	weft__sim_check(weft_sem_wait_try(&permits.sem) == 0 &&
+			weft_sem_wait_try(&permits.sem) == 0);
 	weft__sim_check(weft_sem_wait_try(&permits.sem) == -EAGAIN);
 }
 
@@ -391,9 +397,15 @@ static void once_succeeds_once(void *arg)
 }
 
 const struct scenario sync_scenarios[] = {
-	{ .name = "mutex-excludes", .run = mutex_excludes, .options = { .spurious = 50, .eintr = 50 } },
-	{ .name = "buffer-passes-all", .run = buffer_passes_all, .options = { .spurious = 50, .eintr = 50 } },
-	{ .name = "permits-are-kept", .run = permits_are_kept, .options = { .spurious = 50, .eintr = 50 } },
+	{ .name = "mutex-excludes",
+	  .run = mutex_excludes,
+	  .options = { .spurious = 50, .eintr = 50 } },
+	{ .name = "buffer-passes-all",
+	  .run = buffer_passes_all,
+	  .options = { .spurious = 50, .eintr = 50 } },
+	{ .name = "permits-are-kept",
+	  .run = permits_are_kept,
+	  .options = { .spurious = 50, .eintr = 50 } },
 	{ .name = "waited-on-may-go", .run = waited_on_may_go, .options = { .spurious = 50 } },
 	{ .name = "last-user-takes-the-mutex", .run = last_user_takes_the_mutex },
 	{ .name = "once-succeeds-once", .run = once_succeeds_once, .options = { .spurious = 50 } },

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The simulated kernel itself, without the engine: does it keep sys.h's promises, and does it find what is to be found? */
+/* The simulated kernel itself, without the engine: does it keep sys.h's promises, and does it find
+ * what is to be found? */
 #include <errno.h>
 #include <string.h>
 
@@ -52,7 +53,8 @@ static void futex_ping_pong(void *arg)
 	weft__sys_thread_join(other);
 }
 
-/* ---- a lock that forgets a waiter: it looks whether somebody waits before it gives the lock free */
+/* ---- a lock that forgets a waiter: it looks whether somebody waits before it gives the lock
+ * free */
 
 struct bad_lock {
 	uint32_t held, waiters;
@@ -126,7 +128,8 @@ static void lost_update(void *arg)
 	weft__sim_check(counter == 6);
 }
 
-/* ---- three threads wait in one poller for bytes on four pipes: each byte is read, nothing is left asleep */
+/* ---- three threads wait in one poller for bytes on four pipes: each byte is read, nothing is left
+ * asleep */
 
 #define PIPES 4
 #define BYTES_EACH 6
@@ -173,7 +176,8 @@ static void open_readers(struct readers *readers)
 	weft__sim_check(weft__sys_poller_add(readers->poller, readers->bell, PIPES) == 0);
 	for (int i = 0; i < PIPES; i++) {
 		weft__sim_check(weft__sys_pipe(readers->pipes[i]) == 0);
-		weft__sim_check(weft__sys_poller_add(readers->poller, readers->pipes[i][0], (uint64_t)i) == 0);
+		weft__sim_check(weft__sys_poller_add(readers->poller, readers->pipes[i][0],
+						     (uint64_t)i) == 0);
 	}
 }
 
@@ -201,14 +205,17 @@ static void poller_with_many_waiters(void *arg)
 	for (int i = 0; i < WAITERS; i++)
 		waiters[i] = start(read_events, &readers, "waiter");
 	for (int i = 0; i < PIPES * BYTES_EACH; i++)
-		while (weft__sys_write(readers.pipes[weft__sim_choose(2) ? i % PIPES : (i / BYTES_EACH)][1], "x", 1) != 1)
+		while (weft__sys_write(
+			       readers.pipes[weft__sim_choose(2) ? i % PIPES : (i / BYTES_EACH)][1],
+			       "x", 1) != 1)
 			;
 	for (int i = 0; i < WAITERS; i++)
 		weft__sys_thread_join(waiters[i]);
 	close_readers(&readers);
 }
 
-/* ---- time: a wait ends at its deadline or later, never earlier; nobody is needed to make time pass */
+/* ---- time: a wait ends at its deadline or later, never earlier; nobody is needed to make time
+ * pass */
 
 static void *sleep_a_while(void *arg)
 {
@@ -346,7 +353,9 @@ static void stream_keeps_its_bytes(void *arg)
 }
 
 const struct scenario sys_scenarios[] = {
-	{ .name = "futex-ping-pong", .run = futex_ping_pong, .options = { .spurious = 50, .eintr = 50 } },
+	{ .name = "futex-ping-pong",
+	  .run = futex_ping_pong,
+	  .options = { .spurious = 50, .eintr = 50 } },
 	{ .name = "lost-wake-up", .run = lost_wake_up, .must_fail = true },
 	{ .name = "lost-update", .run = lost_update, .must_fail = true },
 	{ .name = "poller-with-many-waiters",

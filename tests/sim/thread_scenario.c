@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Threads begin, end, are joined and detached, on one to three processors, and reach every processor. */
+/* Threads begin, end, are joined and detached, on one to three processors, and reach every
+ * processor. */
 #include "engine.h"
 
 #define CHILDREN 6
@@ -33,7 +34,8 @@ static void collect(weft_thread *thread)
 			engine_dawdle();
 		break;
 	case 1:
-		while ((code = weft_thread_join_until(thread, engine_deadline(), &result)) == -ETIMEDOUT)
+		while ((code = weft_thread_join_until(thread, engine_deadline(), &result)) ==
+		       -ETIMEDOUT)
 			;
 		break;
 	case 2:
@@ -114,7 +116,8 @@ static int mixed_app(void *arg)
 	weft_thread *threads[4];
 
 	for (int i = 0; i < 4; i++)
-		weft__sim_check(weft_thread_spawn(kernel_leaf, arg, i % 2 ? &kernel : &into, &threads[i]) == 0);
+		weft__sim_check(weft_thread_spawn(kernel_leaf, arg, i % 2 ? &kernel : &into,
+						  &threads[i]) == 0);
 	for (int i = 0; i < 4; i++)
 		collect(threads[i]);
 	return 0;
@@ -211,7 +214,8 @@ static void woken_work_is_stolen(void *arg)
 	engine_check_clean();
 }
 
-/* ---- as many hogs as processors, however they became ready: each gets one. A hog runs until all of them do */
+/* ---- as many hogs as processors, however they became ready: each gets one. A hog runs until all
+ * of them do */
 
 #define PROCESSORS_MAX 4
 
@@ -325,7 +329,8 @@ static void every_processor_gets_a_hog(void *arg)
 	engine_check_clean();
 }
 
-/* ---- a scheduler from outside: foreign threads start work in it while it may be idle, and its end waits for all */
+/* ---- a scheduler from outside: foreign threads start work in it while it may be idle, and its end
+ * waits for all */
 
 #define OUTSIDERS 3
 
@@ -341,7 +346,8 @@ static void *start_inside(void *arg)
 	weft_thread *thread;
 
 	for (int i = 0; i < 3; i++) {
-		weft__sim_check(weft_thread_spawn(i == 1 ? branch : leaf, &outside->family, &options, &thread) == 0);
+		weft__sim_check(weft_thread_spawn(i == 1 ? branch : leaf, &outside->family,
+						  &options, &thread) == 0);
 		if (weft__sim_choose(2))
 			collect(thread);
 		else
@@ -410,7 +416,8 @@ static void two_schedulers(void *arg)
 
 		weft__sim_check(weft_sched_create(&options, &scheds[i]) == 0);
 		inside.sched = scheds[i];
-		weft__sim_check(weft_thread_spawn(i ? ask : answer, &pair, &inside, &threads[i]) == 0);
+		weft__sim_check(weft_thread_spawn(i ? ask : answer, &pair, &inside, &threads[i]) ==
+				0);
 	}
 	for (int i = 0; i < 2; i++) {
 		engine_join(threads[i], 0);
@@ -423,9 +430,13 @@ const struct scenario thread_scenarios[] = {
 	{ .name = "storm", .run = storm },
 	{ .name = "storm-twice", .run = storm_twice },
 	{ .name = "mixed-kinds", .run = mixed_kinds, .options = { .spurious = 50, .eintr = 50 } },
-	{ .name = "spawned-work-is-stolen", .run = spawned_work_is_stolen, .options = { .eintr = 20 } },
+	{ .name = "spawned-work-is-stolen",
+	  .run = spawned_work_is_stolen,
+	  .options = { .eintr = 20 } },
 	{ .name = "woken-work-is-stolen", .run = woken_work_is_stolen, .options = { .eintr = 20 } },
-	{ .name = "every-processor-gets-a-hog", .run = every_processor_gets_a_hog, .options = { .eintr = 20 } },
+	{ .name = "every-processor-gets-a-hog",
+	  .run = every_processor_gets_a_hog,
+	  .options = { .eintr = 20 } },
 	{ .name = "foreign-threads-start-work", .run = foreign_threads_start_work },
 	{ .name = "two-schedulers", .run = two_schedulers },
 	{ 0 },

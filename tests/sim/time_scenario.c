@@ -4,7 +4,8 @@
 
 #include "engine.h"
 
-/* ---- sleepers wake at their time, however many processors there are and whatever runs meanwhile */
+/* ---- sleepers wake at their time, however many processors there are and whatever runs
+ * meanwhile */
 
 #define SLEEPERS 8
 /* Timers late by 3 ms, a neighbour's wheel by 10 ms, and a few thousand steps of 30 us. */
@@ -98,7 +99,8 @@ static int race_app(void *arg)
 
 	for (int i = 0; i < 4; i++)
 		weft__sim_check(weft_thread_spawn(i % 2 ? post_about_then : wait_about_then, race,
-						  weft__sim_choose(4) == 0 ? &kernel : NULL, &threads[i]) == 0);
+						  weft__sim_choose(4) == 0 ? &kernel : NULL,
+						  &threads[i]) == 0);
 	for (int i = 0; i < 4; i++)
 		engine_join(threads[i], 0);
 	while (weft_sem_wait_try(&race->sem) == 0)
@@ -139,7 +141,8 @@ static void block_in_kernel(struct blocked *blocked, uint32_t wanted)
 	while ((seen = atomic_load_acquire(&blocked->word)) < wanted)
 		weft__sys_wait(&blocked->word, seen, WEFT_FOREVER);
 	if (weft__sim_choose(2))
-		weft_sem_wake(&blocked->sem); /* what does not wait may be called without a processor */
+		/* what does not wait may be called without a processor */
+		weft_sem_wake(&blocked->sem);
 	else if (weft__sim_choose(2))
 		weft_sleep(weft__sim_choose(5000)); /* and what waits, too */
 	weft_blocking_end();
@@ -217,7 +220,8 @@ static int brackets_app(void *arg)
 	weft_thread *threads[4];
 
 	for (int i = 0; i < 4; i++)
-		threads[i] = engine_spawn(i == 3 ? sleep_some : bracket_often, i == 0 ? threads : arg);
+		threads[i] =
+			engine_spawn(i == 3 ? sleep_some : bracket_often, i == 0 ? threads : arg);
 	bracket_often(arg);
 	for (int i = 0; i < 4; i++)
 		engine_join(threads[i], 0);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A run in a forked child: every seed begins with the same memory, and a crash ends the child alone. The child tells its
- * outcome in shared memory, and what it writes to standard error is kept for whoever asks.
+ * A run in a forked child: every seed begins with the same memory, and a crash ends the child
+ * alone. The child tells its outcome in shared memory, and what it writes to standard error is kept
+ * for whoever asks.
  */
 #include <errno.h>
 #include <signal.h>
@@ -22,8 +23,11 @@ static int said = -1; /* a memory file: the child's standard error */
 static void on_signal(int number)
 {
 	static const char *const names[] = {
-		[SIGABRT] = "aborted", [SIGSEGV] = "segmentation fault", [SIGBUS] = "bus error",
-		[SIGFPE] = "arithmetic error", [SIGILL] = "illegal instruction",
+		[SIGABRT] = "aborted",
+		[SIGSEGV] = "segmentation fault",
+		[SIGBUS] = "bus error",
+		[SIGFPE] = "arithmetic error",
+		[SIGILL] = "illegal instruction",
 		[SIGALRM] = "runs without a step for too long",
 	};
 
@@ -31,8 +35,8 @@ static void on_signal(int number)
 	shared->outcome = WEFT__SIM_FAILED;
 	shared->steps = weft__sim.steps;
 	snprintf(shared->failure, sizeof shared->failure, "%s", names[number]);
-	dprintf(STDERR_FILENO, "%s\nseed %llu, step %llu\n", names[number], (unsigned long long)shared->seed,
-		(unsigned long long)weft__sim.steps);
+	dprintf(STDERR_FILENO, "%s\nseed %llu, step %llu\n", names[number],
+		(unsigned long long)shared->seed, (unsigned long long)weft__sim.steps);
 	weft__sim_trace_backtrace();
 	fflush(stdout);
 	_exit(WEFT__SIM_FAILED);
@@ -42,7 +46,8 @@ static void catch_signals(void)
 {
 	static char stack[65536];
 	static const int numbers[] = { SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGALRM };
-	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_ONSTACK | SA_RESETHAND };
+	struct sigaction action = { .sa_handler = on_signal,
+				    .sa_flags = SA_ONSTACK | SA_RESETHAND };
 
 	sigaltstack(&(stack_t){ .ss_sp = stack, .ss_size = sizeof stack }, NULL);
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
@@ -54,7 +59,8 @@ static void open_shared(void)
 {
 	if (shared != NULL)
 		return;
-	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		      0);
 	said = memfd_create("weft-sim", MFD_CLOEXEC);
 	if (shared == MAP_FAILED || said < 0)
 		weft__panic("the simulator has no memory: %s", strerror(errno));
@@ -113,8 +119,8 @@ enum weft__sim_outcome weft__sim_run_apart(uint64_t seed, const struct weft__sim
 		return WEFT__SIM_PASSED;
 	if (out_report->outcome == WEFT__SIM_PASSED) {
 		out_report->outcome = WEFT__SIM_FAILED;
-		snprintf(out_report->failure, sizeof out_report->failure, "the run ended with status %#x",
-			 (unsigned)status);
+		snprintf(out_report->failure, sizeof out_report->failure,
+			 "the run ended with status %#x", (unsigned)status);
 	}
 	take_first_line(out_report->failure, sizeof out_report->failure);
 	return out_report->outcome;

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every choice of the simulated kernel, from the seed. Strategies differ in the bugs they find (docs/design/0004-simulated-kernel.md):
+ * Every choice of the simulated kernel, from the seed. Strategies differ in the bugs they find
+ * (docs/design/0004-simulated-kernel.md):
  *
- *   walk      at each step another thread may go on; how often is drawn for the run (every 2nd, 8th, 64th step about)
- *   priority  the runnable thread of the highest priority runs; at d steps, drawn beforehand, the running one becomes the lowest
+ *   walk      at each step another thread may go on; how often is drawn for the run: about every
+ *             2nd, 8th or 64th step
+ *   priority  the runnable thread of the highest priority runs; at a few steps, drawn beforehand,
+ *             the running one becomes the lowest
  *   starve    a walk in which one thread runs only when no other can, or once in a long while
  *
- * Fairness, under every strategy, so that a loop that waits for another thread ends: a thread that has run ROW_MAX steps on
- * end gives way, and one that could have run for HUNGER_MAX steps runs next (and all get new priorities).
+ * Fairness, under every strategy, so that a loop that waits for another thread ends: a thread that
+ * has run ROW_MAX steps on end gives way, and one that could have run for HUNGER_MAX steps runs
+ * next (and all get new priorities).
  */
 #include "sys/sim/kernel.h"
 
@@ -18,14 +22,14 @@
 static struct {
 	uint64_t random[2];
 	unsigned strategy;
-	uint64_t switch_at;   /* walk, starve: the step of the next switch */
-	unsigned stretch;     /* walk, starve: mean steps from one to the next */
+	uint64_t switch_at;            /* walk, starve: the step of the next switch */
+	unsigned stretch;              /* walk, starve: mean steps from one to the next */
 	uint64_t changes[CHANGES_MAX]; /* priority: ascending; 0: used up */
-	uint64_t row_ends_at; /* the step at which the running one has had ROW_MAX */
-	unsigned lowest;      /* priority: the next lower one */
-	unsigned victim;      /* starve: its number */
-	bool preempt;         /* priority: somebody higher became runnable */
-	int64_t late_ns;      /* timers are up to so late */
+	uint64_t row_ends_at;          /* the step at which the running one has had ROW_MAX */
+	unsigned lowest;               /* priority: the next lower one */
+	unsigned victim;               /* starve: its number */
+	bool preempt;                  /* priority: somebody higher became runnable */
+	int64_t late_ns;               /* timers are up to so late */
 } choice;
 
 static uint64_t mix(uint64_t *state)

@@ -219,12 +219,14 @@ static ssize_t read_plain(struct weft__sim_file *file, const struct iovec *parts
 	ssize_t done = 0;
 
 	for (int i = 0; i < count; i++)
-		for (size_t j = 0; j < parts[i].iov_len && file->position < PLAIN_BYTES; j++, done++)
+		for (size_t j = 0; j < parts[i].iov_len && file->position < PLAIN_BYTES;
+		     j++, done++)
 			((char *)parts[i].iov_base)[j] = (char)file->position++;
 	return done;
 }
 
-static ssize_t transfer(int fd, const struct iovec *parts, int count, const char *call, bool writes, bool wait)
+static ssize_t transfer(int fd, const struct iovec *parts, int count, const char *call, bool writes,
+			bool wait)
 {
 	struct weft__sim_file *file;
 	ssize_t done;
@@ -276,7 +278,8 @@ ssize_t weft__sys_writev_now(int fd, const struct iovec *parts, int count)
 	return transfer(fd, parts, count, "writev_now", true, false);
 }
 
-static ssize_t transfer_socket(int fd, const struct iovec *parts, int count, const char *call, bool writes)
+static ssize_t transfer_socket(int fd, const struct iovec *parts, int count, const char *call,
+			       bool writes)
 {
 	struct weft__sim_file *file = weft__sim_file_get(fd);
 	bool fits = file == NULL || file->kind == WEFT__SIM_SOCKET;

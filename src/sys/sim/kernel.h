@@ -2,10 +2,12 @@
 /*
  * What the parts of the simulated kernel share. docs/design/0004-simulated-kernel.md explains it.
  *
- * There is one real kernel thread, so nothing here is atomic and nothing is locked: code of the simulated kernel runs
- * undisturbed from one weft__sim_step or weft__sim_block to the next. A simulated call is a step followed by its effect.
+ * There is one real kernel thread, so nothing here is atomic and nothing is locked: code of the
+ * simulated kernel runs undisturbed from one weft__sim_step or weft__sim_block to the next. A
+ * simulated call is a step followed by its effect.
  *
- * Who decides: choose.c (which thread goes on, and everything else that the seed decides). Who counts: run.c.
+ * Who decides: choose.c (which thread goes on, and everything else that the seed decides). Who
+ * counts: run.c.
  */
 #ifndef WEFT_SIM_KERNEL_H
 #define WEFT_SIM_KERNEL_H
@@ -31,9 +33,9 @@ struct weft__sim_thread {
 	unsigned number; /* 0: the scenario's */
 	char name[16];
 	enum weft__sim_state state;
-	unsigned place;     /* RUNNABLE: where it stands in runnable[] */
+	unsigned place;        /* RUNNABLE: where it stands in runnable[] */
 	uint64_t hungry_since; /* RUNNABLE: the step from which it could have run */
-	unsigned priority;  /* WEFT__SIM_PRIORITY: the highest runs */
+	unsigned priority;     /* WEFT__SIM_PRIORITY: the highest runs */
 	bool started, detached, joined;
 	/* while it does not run */
 	void *sp;
@@ -63,7 +65,8 @@ struct weft__sim_action {
 };
 
 struct weft__sim_kernel {
-	/* Steps are counted down from `quantum`, the rest is brought up to date when that has come to 0 or somebody asks. */
+	/* Steps are counted down from `quantum`, the rest is brought up to date when that has come
+	 * to 0 or somebody asks. */
 	int64_t left;
 	int64_t quantum;
 	uint64_t decide_at; /* the step at which somebody else may go on */
@@ -102,11 +105,13 @@ extern struct weft__sim_kernel weft__sim;
 /* ---- choose.c */
 void weft__sim_seed(uint64_t seed);
 bool weft__sim_chance(unsigned per_mille);
-/* As weft__sim_chance; nothing while injection is off, and the nuisances in half of the seeds alone. */
+/* As weft__sim_chance; nothing while injection is off, and the nuisances in half of the seeds
+ * alone. */
 bool weft__sim_fault(unsigned per_mille);
 bool weft__sim_nuisance(unsigned per_mille);
 uint64_t weft__sim_random(void);
-/* Steps until the next decision; whether somebody else is to go on at this one, or since it gives way. */
+/* Steps until the next decision; whether somebody else is to go on at this one, or since it gives
+ * way. */
 void weft__sim_plan(void);
 bool weft__sim_wants_switch(void);
 struct weft__sim_thread *weft__sim_pick(struct weft__sim_thread *except);
@@ -120,11 +125,13 @@ void weft__sim_step(const char *call);
 void weft__sim_settle(void);
 void weft__sim_arm(void);
 /* Lets others run until somebody wakes `on` (or `or_on`, NULL: none), or the deadline. */
-enum weft__sim_wake weft__sim_block(const char *call, const void *on, const void *or_on, int64_t deadline_ns);
+enum weft__sim_wake weft__sim_block(const char *call, const void *on, const void *or_on,
+				    int64_t deadline_ns);
 void weft__sim_give_way(void);
 /* The running thread is not runnable any more: never comes back if nobody makes it so. */
 void weft__sim_pass_on(void);
-/* Wakes up to `count` threads that wait on it; which, the seed decides: `newest` prefers who came last. Returns how many. */
+/* Wakes up to `count` threads that wait on it; which, the seed decides: `newest` prefers who came
+ * last. Returns how many. */
 int weft__sim_wake(const void *on, int count, bool newest);
 void weft__sim_make_runnable(struct weft__sim_thread *thread, enum weft__sim_wake why);
 void weft__sim_later(int64_t after_ns, void (*act)(void *, unsigned), void *on, unsigned detail);
@@ -134,9 +141,11 @@ void weft__sim_stop(enum weft__sim_outcome outcome, const char *format, ...) wef
 void weft__sim_hash(uint64_t value);
 
 /* ---- thread.c */
-struct weft__sim_thread *weft__sim_thread_make(void *(*function)(void *), void *arg, const char *name);
+struct weft__sim_thread *weft__sim_thread_make(void *(*function)(void *), void *arg,
+					       const char *name);
 void weft__sim_switch(struct weft__sim_thread *to);
-void weft__sim_enter(struct weft__sim_thread *first); /* from outside: returns at the end of the run */
+/* from outside: returns at the end of the run */
+void weft__sim_enter(struct weft__sim_thread *first);
 void weft__sim_leave(void) __attribute__((noreturn));
 void weft__sim_end(void) __attribute__((noreturn)); /* of the running thread */
 void weft__sim_threads_drop(void);
@@ -153,9 +162,9 @@ void weft__sim_files_drop(void);
 /* ---- trace.c */
 void weft__sim_trace_step(const char *call, const void *caller);
 void weft__sim_trace_backtrace(void);
-#define weft__sim_note(...)                           \
-	do {                                          \
-		if (unlikely(weft__sim.trace))        \
+#define weft__sim_note(...)                                \
+	do {                                               \
+		if (unlikely(weft__sim.trace))             \
 			weft__sim_trace_note(__VA_ARGS__); \
 	} while (0)
 void weft__sim_trace_note(const char *format, ...) weft__printf(1, 2);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Address space: real mappings, so that the engine can use them, and a record of each, so that a run can be asked what it
- * holds and misuse is seen. Guards trap as real ones do.
+ * Address space: real mappings, so that the engine can use them, and a record of each, so that a
+ * run can be asked what it holds and misuse is seen. Guards trap as real ones do.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -47,7 +47,8 @@ static struct range *find_containing(struct ranges *ranges, const char *at, size
 static bool has_inside(const struct ranges *ranges, const char *at, size_t bytes)
 {
 	for (unsigned i = 0; i < ranges->count; i++)
-		if (ranges->items[i].at < at + bytes && at < ranges->items[i].at + ranges->items[i].bytes)
+		if (ranges->items[i].at < at + bytes &&
+		    at < ranges->items[i].at + ranges->items[i].bytes)
 			return true;
 	return false;
 }
@@ -137,7 +138,8 @@ void weft__sys_unreserve(void *at, size_t bytes)
 int weft__sys_guard(void *at, size_t bytes)
 {
 	weft__sim_step("guard");
-	weft__assert(find_containing(&reserved, at, bytes) != NULL && !has_inside(&guarded, at, bytes));
+	weft__assert(find_containing(&reserved, at, bytes) != NULL &&
+		     !has_inside(&guarded, at, bytes));
 	if (weft__sim_fault(weft__sim.options.fail_guard)) {
 		weft__sim_note("guard(%p) fails", at);
 		return weft__sim_choose(2) == 0 ? -ENOMEM : -EAGAIN;
@@ -159,7 +161,8 @@ void weft__sys_unguard(void *at, size_t bytes, int how)
 void weft__sys_discard(void *at, size_t bytes)
 {
 	weft__sim_step("discard");
-	weft__assert(find_containing(&reserved, at, bytes) != NULL && !has_inside(&guarded, at, bytes));
+	weft__assert(find_containing(&reserved, at, bytes) != NULL &&
+		     !has_inside(&guarded, at, bytes));
 	madvise(at, bytes, MADV_DONTNEED);
 }
 

@@ -2,11 +2,13 @@
 /*
  * Pollers and bells, as epoll and eventfd are on Linux:
  *
- *   - An item is a file under a number, in a poller. A change of the file puts it on the poller's ready list, once, and wakes
- *     one waiter: the one that came last, mostly.
- *   - Who looks takes items off the list and asks each file again: what is not ready any more is dropped. An item that nobody took stays for the
- *     next caller; if some are left, the next waiter is woken.
- *   - Edge triggered: taken off the list means told. One-shot: told once, then silent until it is set again.
+ *   - An item is a file under a number, in a poller. A change of the file puts it on the poller's
+ *     ready list, once, and wakes one waiter: the one that came last, mostly.
+ *   - Who looks takes items off the list and asks each file again: what is not ready any more is
+ *     dropped. An item that nobody took stays for the next caller; if some are left, the next
+ *     waiter is woken.
+ *   - Edge triggered: taken off the list means told. One-shot: told once, then silent until it is
+ *     set again.
  *   - Items go when the file does (its last user), not with the number.
  */
 #include <errno.h>
@@ -112,7 +114,8 @@ void weft__sim_items_drop(struct weft__sim_file *file)
 		drop_item(file->members);
 }
 
-static struct weft__sim_item *find_item(struct weft__sim_file *poller, struct weft__sim_file *file, int fd)
+static struct weft__sim_item *find_item(struct weft__sim_file *poller, struct weft__sim_file *file,
+					int fd)
 {
 	struct weft__sim_item *item = file->items;
 
@@ -130,7 +133,8 @@ static void set_item(struct weft__sim_item *item, unsigned bits, bool once, uint
 		push_ready(item);
 }
 
-static struct weft__sim_item *add_item(struct weft__sim_file *poller, struct weft__sim_file *file, int fd)
+static struct weft__sim_item *add_item(struct weft__sim_file *poller, struct weft__sim_file *file,
+				       int fd)
 {
 	struct weft__sim_item *item = calloc(1, sizeof *item);
 
@@ -202,8 +206,8 @@ static int take_events(struct weft__sim_file *poller, struct weft__sys_event *ou
 	return count;
 }
 
-static int wait_for_events(struct weft__sim_file *poller, struct weft__sys_event *out_events, int max,
-			   int64_t deadline_ns)
+static int wait_for_events(struct weft__sim_file *poller, struct weft__sys_event *out_events,
+			   int max, int64_t deadline_ns)
 {
 	bool over = deadline_ns <= weft__sim.now_ns;
 
@@ -212,7 +216,8 @@ static int wait_for_events(struct weft__sim_file *poller, struct weft__sys_event
 
 		if (count > 0 || over)
 			return count;
-		over = weft__sim_block("poller_wait", poller, NULL, deadline_ns) == WEFT__SIM_TIMED_OUT;
+		over = weft__sim_block("poller_wait", poller, NULL, deadline_ns) ==
+		       WEFT__SIM_TIMED_OUT;
 	}
 }
 
@@ -250,7 +255,8 @@ int weft__sys_bell_open(void)
 }
 
 /* Both files, referred to; -EBADF, -EINVAL: no poller, -EPERM: cannot be waited for. */
-static int get_both(int poller_fd, int fd, struct weft__sim_file **out_poller, struct weft__sim_file **out_file)
+static int get_both(int poller_fd, int fd, struct weft__sim_file **out_poller,
+		    struct weft__sim_file **out_file)
 {
 	struct weft__sim_file *poller = weft__sim_file_get(poller_fd);
 	struct weft__sim_file *file = weft__sim_file_get(fd);
@@ -289,7 +295,8 @@ int weft__sys_poller_add(int poller_fd, int fd, uint64_t tag)
 		rc = weft__sim_choose(2) == 0 ? -ENOMEM : -ENOSPC;
 	else
 		set_item(add_item(poller, file, fd), POLLIN | POLLOUT | POLLRDHUP, false, tag);
-	weft__sim_note("poller_add(%d, %d, %#llx) = %d", poller_fd, fd, (unsigned long long)tag, rc);
+	weft__sim_note("poller_add(%d, %d, %#llx) = %d", poller_fd, fd, (unsigned long long)tag,
+		       rc);
 	weft__sim_file_put(poller);
 	weft__sim_file_put(file);
 	return rc;
@@ -331,13 +338,15 @@ int weft__sys_poller_once(int poller_fd, int fd, uint32_t wanted, uint64_t tag)
 		rc = -ENOMEM;
 	else
 		set_item(item != NULL ? item : add_item(poller, file, fd), bits, true, tag);
-	weft__sim_note("poller_once(%d, %d, %#llx) = %d", poller_fd, fd, (unsigned long long)tag, rc);
+	weft__sim_note("poller_once(%d, %d, %#llx) = %d", poller_fd, fd, (unsigned long long)tag,
+		       rc);
 	weft__sim_file_put(poller);
 	weft__sim_file_put(file);
 	return rc;
 }
 
-int weft__sys_poller_wait(int poller_fd, struct weft__sys_event *out_events, int max, int64_t deadline_ns)
+int weft__sys_poller_wait(int poller_fd, struct weft__sys_event *out_events, int max,
+			  int64_t deadline_ns)
 {
 	struct weft__sim_file *poller;
 	int count;
@@ -349,13 +358,15 @@ int weft__sys_poller_wait(int poller_fd, struct weft__sys_event *out_events, int
 	if (weft__sim_nuisance(weft__sim.options.eintr))
 		count = -EINTR;
 	else
-		count = wait_for_events(poller, out_events, max < EVENTS_MAX ? max : EVENTS_MAX, deadline_ns);
+		count = wait_for_events(poller, out_events, max < EVENTS_MAX ? max : EVENTS_MAX,
+					deadline_ns);
 	weft__sim_note("poller_wait(%d) = %d", poller_fd, count);
 	weft__sim_file_put(poller);
 	return count;
 }
 
-/* Ringing a bell that somebody has closed is a bug of the caller's: the number may be a stranger's. */
+/* Ringing a bell that somebody has closed is a bug of the caller's: the number may be a
+ * stranger's. */
 static struct weft__sim_file *get_bell(int bell, const char *call)
 {
 	struct weft__sim_file *file;
@@ -388,7 +399,8 @@ void weft__sys_bell_clear(int bell)
 	weft__sim_file_put(file);
 }
 
-static int wait_for_one(struct weft__sim_file *file, unsigned bits, struct weft__sim_file *bell, int64_t deadline_ns)
+static int wait_for_one(struct weft__sim_file *file, unsigned bits, struct weft__sim_file *bell,
+			int64_t deadline_ns)
 {
 	bool over = deadline_ns <= weft__sim.now_ns;
 

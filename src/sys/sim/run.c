@@ -2,7 +2,8 @@
 /*
  * One run: counts steps and time, lets simulated threads take turns, fires what is due, ends.
  *
- * Most steps only count down to the next decision (choose.c), so an atomic operation costs a call and a decrement.
+ * Most steps only count down to the next decision (choose.c), so an atomic operation costs a call
+ * and a decrement.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -37,7 +38,8 @@ void weft__sim_settle(void)
 
 void weft__sim_arm(void)
 {
-	weft__sim.quantum = weft__sim.trace_points ? 1 : (int64_t)(weft__sim.decide_at - weft__sim.steps);
+	weft__sim.quantum =
+		weft__sim.trace_points ? 1 : (int64_t)(weft__sim.decide_at - weft__sim.steps);
 	weft__sim.left = weft__sim.quantum;
 }
 
@@ -175,7 +177,8 @@ static weft__noinline void decide(const char *call, const void *caller)
 		weft__sim_arm();
 	} else {
 		fire_due();
-		turn_to(weft__sim_wants_switch() ? next_thread(weft__sim.current) : weft__sim.current);
+		turn_to(weft__sim_wants_switch() ? next_thread(weft__sim.current)
+						 : weft__sim.current);
 	}
 	/* What the step stands for happens now, after the turns of the others. */
 	if (unlikely(weft__sim.trace))
@@ -226,7 +229,8 @@ void weft__sim_pass_on(void)
 	turn_to(next_thread(NULL));
 }
 
-enum weft__sim_wake weft__sim_block(const char *call, const void *on, const void *or_on, int64_t deadline_ns)
+enum weft__sim_wake weft__sim_block(const char *call, const void *on, const void *or_on,
+				    int64_t deadline_ns)
 {
 	struct weft__sim_thread *self = weft__sim.current;
 
@@ -255,7 +259,8 @@ static struct weft__sim_thread *pick_waiter(const void *on, bool newest)
 	for (unsigned i = 0; i < weft__sim.thread_count; i++) {
 		struct weft__sim_thread *thread = weft__sim.threads[i];
 
-		if (thread->state != WEFT__SIM_WAITING || (thread->on[0] != on && thread->on[1] != on))
+		if (thread->state != WEFT__SIM_WAITING ||
+		    (thread->on[0] != on && thread->on[1] != on))
 			continue;
 		found[count++] = thread;
 		if (last == NULL || thread->waits_since > last->waits_since)
@@ -312,7 +317,8 @@ static void *run_scenario(void *arg)
 	return NULL;
 }
 
-static void start(uint64_t seed, const struct weft__sim_options *options, struct weft__sim_report *report)
+static void start(uint64_t seed, const struct weft__sim_options *options,
+		  struct weft__sim_report *report)
 {
 	bool trace = weft__sim.trace, trace_points = weft__sim.trace_points;
 
@@ -343,7 +349,8 @@ static void finish(void)
 }
 
 enum weft__sim_outcome weft__sim_run(uint64_t seed, const struct weft__sim_options *options,
-				     void (*scenario)(void *), void *arg, struct weft__sim_report *out_report)
+				     void (*scenario)(void *), void *arg,
+				     struct weft__sim_report *out_report)
 {
 	struct scenario what = { scenario, arg };
 	struct weft__sim_thread *first;

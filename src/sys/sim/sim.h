@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The simulated kernel, as its users see it: run a scenario from a seed, and what a scenario may ask for beyond sys.h.
+ * The simulated kernel, as its users see it: run a scenario from a seed, and what a scenario may
+ * ask for beyond sys.h.
  *
- * A run has one real kernel thread. Simulated ones take turns on it, so the seed alone decides what happens: the same seed,
- * options and program give the same run, step for step. A step is one atomic operation or one call of sys.h.
+ * A run has one real kernel thread. Simulated ones take turns on it, so the seed alone decides what
+ * happens: the same seed, options and program give the same run, step for step. A step is one
+ * atomic operation or one call of sys.h.
  */
 #ifndef WEFT_SIM_H
 #define WEFT_SIM_H
@@ -14,7 +16,8 @@
 
 #include "base/panic.h"
 
-/* Rates are per mille of the calls; zero fields mean the default that stands beside them. All are unsigned, so that options have a text form. */
+/* Rates are per mille of the calls; zero fields mean the default that stands beside them. All are
+ * unsigned, so that options have a text form. */
 struct weft__sim_options {
 	unsigned cpus;         /* what weft__sys_cpu_count answers: 2 */
 	unsigned steps_max;    /* more are a livelock: 2,000,000 */
@@ -32,7 +35,8 @@ struct weft__sim_options {
 	unsigned spurious; /* a wait on a word ends for no reason */
 	unsigned eintr;    /* a call is interrupted */
 	unsigned short_io; /* a read or write does less than it could */
-	unsigned again;    /* a read or write would block, and an event says soon that it no longer does */
+	/* a read or write would block, and an event says soon that it no longer does */
+	unsigned again;
 };
 
 enum weft__sim_strategy {
@@ -59,12 +63,14 @@ struct weft__sim_report {
 };
 
 /*
- * Runs scenario(arg) as the first simulated kernel thread; the run ends when it has returned and every other simulated
- * thread has ended. What a failed run leaves in the engine's own variables is not cleaned up: weft__sim_run_apart does
- * the same in a forked child, where a panic or a signal is an outcome too.
+ * Runs scenario(arg) as the first simulated kernel thread; the run ends when it has returned and
+ * every other simulated thread has ended. What a failed run leaves in the engine's own variables is
+ * not cleaned up: weft__sim_run_apart does the same in a forked child, where a panic or a signal is
+ * an outcome too.
  */
 enum weft__sim_outcome weft__sim_run(uint64_t seed, const struct weft__sim_options *options,
-				     void (*scenario)(void *), void *arg, struct weft__sim_report *out_report);
+				     void (*scenario)(void *), void *arg,
+				     struct weft__sim_report *out_report);
 enum weft__sim_outcome weft__sim_run_apart(uint64_t seed, const struct weft__sim_options *options,
 					   void (*scenario)(void *), void *arg,
 					   struct weft__sim_report *out_report);
@@ -78,9 +84,9 @@ const char *weft__sim_output(void);
 unsigned weft__sim_choose(unsigned n);
 /* Ends the run as failed. */
 void weft__sim_fail(const char *format, ...) weft__printf(1, 2) __attribute__((noreturn));
-#define weft__sim_check(condition)                                                         \
-	do {                                                                               \
-		if (unlikely(!(condition)))                                                \
+#define weft__sim_check(condition)                                                                 \
+	do {                                                                                       \
+		if (unlikely(!(condition)))                                                        \
 			weft__sim_fail("%s:%d: %s does not hold", __FILE__, __LINE__, #condition); \
 	} while (0)
 
@@ -97,13 +103,15 @@ struct weft__sim_usage {
 };
 void weft__sim_usage(struct weft__sim_usage *out_usage);
 
-/* Two connected stream sockets that the engine has not opened: the descriptors of a stranger. Blocking unless told otherwise. */
+/* Two connected stream sockets that the engine has not opened: the descriptors of a stranger.
+ * Blocking unless told otherwise. */
 int weft__sim_socketpair(bool nonblock, int out_fds[2]);
 
 /* Called when a run fails, to print what the layer above knows (its threads). One slot. */
 void weft__sim_on_failure(void (*print)(void));
 
-/* Every step goes to standard output from now on; NULL-safe to call before a run. `points`: atomic operations too. */
+/* Every step goes to standard output from now on; NULL-safe to call before a run. `points`: atomic
+ * operations too. */
 void weft__sim_trace(bool on, bool points);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Stream sockets. Unix ones connect at once; the others may take a while, and their bytes arrive in portions. Addresses
- * are compared as bytes; port 0 takes the next free port.
+ * Stream sockets. Unix ones connect at once; the others may take a while, and their bytes arrive in
+ * portions. Addresses are compared as bytes; port 0 takes the next free port.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -108,7 +108,8 @@ static void match(struct weft__sim_file *file, void *arg)
 		lookup->found = file;
 }
 
-static struct weft__sim_file *find(const struct sockaddr_storage *address, socklen_t bytes, bool listening)
+static struct weft__sim_file *find(const struct sockaddr_storage *address, socklen_t bytes,
+				   bool listening)
 {
 	struct lookup lookup = { address, bytes, listening, NULL };
 
@@ -206,7 +207,8 @@ int weft__sys_socket(int domain, int type, int protocol)
 
 	(void)protocol;
 	weft__sim_step("socket");
-	if ((type & 0xf) != SOCK_STREAM || (domain != AF_UNIX && domain != AF_INET && domain != AF_INET6))
+	if ((type & 0xf) != SOCK_STREAM ||
+	    (domain != AF_UNIX && domain != AF_INET && domain != AF_INET6))
 		return -EAFNOSUPPORT;
 	if (!weft__sim_file_room(1))
 		return -EMFILE;

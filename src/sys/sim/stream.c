@@ -2,8 +2,8 @@
 /*
  * Streams of bytes: the two ends of a pipe, each direction of a socket.
  *
- * Edges as Linux gives them: every write is one for the reader; for the writer there is one when room comes back after it
- * was refused (a pipe: any room; a socket: a third of the buffer).
+ * Edges as Linux gives them: every write is one for the reader; for the writer there is one when
+ * room comes back after it was refused (a pipe: any room; a socket: a third of the buffer).
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -11,8 +11,8 @@
 
 #include "sys/sim/file.h"
 
-struct weft__sim_stream *weft__sim_stream_make(struct weft__sim_file *writer, struct weft__sim_file *reader,
-					       bool delayed)
+struct weft__sim_stream *weft__sim_stream_make(struct weft__sim_file *writer,
+					       struct weft__sim_file *reader, bool delayed)
 {
 	struct weft__sim_stream *stream = calloc(1, sizeof *stream);
 
@@ -170,7 +170,8 @@ static void copy_in(struct weft__sim_stream *stream, const struct iovec *parts, 
 			parts++;
 			at = 0;
 		}
-		stream->data[(stream->head + stream->bytes) % stream->room] = ((char *)parts->iov_base)[at++];
+		stream->data[(stream->head + stream->bytes) % stream->room] =
+			((char *)parts->iov_base)[at++];
 		stream->bytes++;
 	}
 }
@@ -184,7 +185,8 @@ static bool refuses_for_now(struct weft__sim_file *file, unsigned bits, bool wai
 	return true;
 }
 
-ssize_t weft__sim_stream_read(struct weft__sim_file *file, const struct iovec *parts, int count, bool wait)
+ssize_t weft__sim_stream_read(struct weft__sim_file *file, const struct iovec *parts, int count,
+			      bool wait)
 {
 	struct weft__sim_stream *stream = file->in;
 	size_t bytes = total(parts, count);
@@ -215,7 +217,8 @@ ssize_t weft__sim_stream_read(struct weft__sim_file *file, const struct iovec *p
 
 /* ---- writing */
 
-ssize_t weft__sim_stream_write(struct weft__sim_file *file, const struct iovec *parts, int count, bool wait)
+ssize_t weft__sim_stream_write(struct weft__sim_file *file, const struct iovec *parts, int count,
+			       bool wait)
 {
 	struct weft__sim_stream *stream = file->out;
 	size_t bytes = total(parts, count);

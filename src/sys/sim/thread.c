@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Simulated kernel threads: stacks that take turns on the real one. The engine's word of a kernel thread
- * (weft__arch_self) is put away and set at each turn; other variables of the real kernel thread are shared by all.
+ * Simulated kernel threads: stacks that take turns on the real one. The engine's word of a kernel
+ * thread (weft__arch_self) is put away and set at each turn; other variables of the real kernel
+ * thread are shared by all.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -102,7 +103,8 @@ static char *take_stack(void)
 	for (unsigned i = 0; i < weft__sim.thread_count; i++) {
 		struct weft__sim_thread *old = weft__sim.threads[i];
 
-		if (old->state == WEFT__SIM_ENDED && old != weft__sim.current && old->stack != NULL) {
+		if (old->state == WEFT__SIM_ENDED && old != weft__sim.current &&
+		    old->stack != NULL) {
 			at = old->stack;
 			old->stack = NULL;
 			return at;
@@ -116,7 +118,8 @@ static char *take_stack(void)
 	return at + WEFT__PAGE;
 }
 
-struct weft__sim_thread *weft__sim_thread_make(void *(*function)(void *), void *arg, const char *name)
+struct weft__sim_thread *weft__sim_thread_make(void *(*function)(void *), void *arg,
+					       const char *name)
 {
 	struct weft__sim_thread *thread;
 
@@ -152,8 +155,8 @@ void weft__sim_threads_drop(void)
 
 /* ---- the calls */
 
-int weft__sys_thread_start(void *(*function)(void *), void *arg, size_t stack_bytes, const char *name,
-			   weft__sys_thread *out_thread)
+int weft__sys_thread_start(void *(*function)(void *), void *arg, size_t stack_bytes,
+			   const char *name, weft__sys_thread *out_thread)
 {
 	struct weft__sim_thread *thread;
 
@@ -163,7 +166,8 @@ int weft__sys_thread_start(void *(*function)(void *), void *arg, size_t stack_by
 		weft__sim_note("thread_start = -EAGAIN");
 		return -EAGAIN;
 	}
-	thread = weft__sim_thread_make(function, arg, name != NULL ? name : weft__sim.current->name);
+	thread =
+		weft__sim_thread_make(function, arg, name != NULL ? name : weft__sim.current->name);
 	if (thread == NULL)
 		return -EAGAIN;
 	weft__sim_note("thread_start(%s) = %u", thread->name, thread->number);

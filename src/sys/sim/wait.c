@@ -12,7 +12,8 @@ int64_t weft__sys_now(void)
 	return weft__sim.now_ns;
 }
 
-/* Threads take turns on one processor: every access is ordered. Both barriers are only places where others may run. */
+/* Threads take turns on one processor: every access is ordered. Both barriers are only places where
+ * others may run. */
 void weft__sys_heavy_barrier(void)
 {
 	weft__sim_step("heavy_barrier");
