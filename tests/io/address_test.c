@@ -5,7 +5,7 @@
 #include <netinet/in.h>
 #include <sys/un.h>
 
-#define LONG_NAME_107                                                                             \
+#define LONG_NAME_107                                                                              \
 	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" \
 	"aaaaaaaaaaaaaaaaaaa"
 
@@ -22,7 +22,8 @@ static void an_address_is_read_and_written_the_same(void **state)
 		{ "[::1]:8080", NULL, AF_INET6 },
 		{ "[::]:0", NULL, AF_INET6 },
 		{ "[2001:db8::7:0]:443", NULL, AF_INET6 },
-		{ "[2001:0db8:0000:0000:0000:0000:0007:0000]:443", "[2001:db8::7:0]:443", AF_INET6 },
+		{ "[2001:0db8:0000:0000:0000:0000:0007:0000]:443", "[2001:db8::7:0]:443",
+		  AF_INET6 },
 		{ "[fe80::1%2]:1", NULL, AF_INET6 },
 		{ "[::ffff:127.0.0.1]:9", NULL, AF_INET6 },
 		{ ":8080", "[::]:8080", AF_INET6 },
@@ -47,7 +48,8 @@ static void an_address_is_read_and_written_the_same(void **state)
 		}
 		assert_true(bytes > 0);
 		assert_int_equal(address.ss_family, table[i].family);
-		assert_int_equal(weft_address_format((struct sockaddr *)&address, (socklen_t)bytes, text, sizeof text),
+		assert_int_equal(weft_address_format((struct sockaddr *)&address, (socklen_t)bytes,
+						     text, sizeof text),
 				 strlen(back));
 		assert_string_equal(text, back);
 	}
@@ -56,12 +58,47 @@ static void an_address_is_read_and_written_the_same(void **state)
 static void what_is_no_address_is_refused_and_writes_nothing(void **state)
 {
 	static const char *const junk[] = {
-		"", " ", ":", "80", "localhost:80", "127.0.0.1", "127.0.0.1:", "127.0.0.1: 80", "127.0.0.1:+80",
-		"127.0.0.1:-1", "127.0.0.1:65536", "127.0.0.1:000080", "127.0.0.1:80 ", "127.0.0.1:8x", "127.0.0.1:80:90",
-		" 127.0.0.1:80", "127.1:80", "256.0.0.1:80", "127.0.0.1.5:80", "0x7f.0.0.1:80", "::1:80", "[::1]", "[::1]80",
-		"[::1]:", "[::1:80", "[]:80", "[::1]:65536", "[::1%]:80", "[::1%lo]:80", "[::1%99999999999]:80",
-		"[127.0.0.1]:80", "[::g]:80", "[::1]x:80", "unix", "unix:", "unix:@", "Unix:/x", "http://127.0.0.1:80", ":80x",
-		":99999", "\xff:80",
+		"",
+		" ",
+		":",
+		"80",
+		"localhost:80",
+		"127.0.0.1",
+		"127.0.0.1:",
+		"127.0.0.1: 80",
+		"127.0.0.1:+80",
+		"127.0.0.1:-1",
+		"127.0.0.1:65536",
+		"127.0.0.1:000080",
+		"127.0.0.1:80 ",
+		"127.0.0.1:8x",
+		"127.0.0.1:80:90",
+		" 127.0.0.1:80",
+		"127.1:80",
+		"256.0.0.1:80",
+		"127.0.0.1.5:80",
+		"0x7f.0.0.1:80",
+		"::1:80",
+		"[::1]",
+		"[::1]80",
+		"[::1]:",
+		"[::1:80",
+		"[]:80",
+		"[::1]:65536",
+		"[::1%]:80",
+		"[::1%lo]:80",
+		"[::1%99999999999]:80",
+		"[127.0.0.1]:80",
+		"[::g]:80",
+		"[::1]x:80",
+		"unix",
+		"unix:",
+		"unix:@",
+		"Unix:/x",
+		"http://127.0.0.1:80",
+		":80x",
+		":99999",
+		"\xff:80",
 		"11111111111111111111111111111111111111111111111111111111111111111111111111111111:80",
 		"[11111111111111111111111111111111111111111111111111111111111111111111111111111111]:80",
 	};
@@ -90,20 +127,32 @@ static void formatting_tells_what_does_not_fit(void **state)
 	int bytes = weft_address_parse("127.0.0.1:8080", &address);
 
 	(void)state;
-	assert_int_equal(weft_address_format((struct sockaddr *)&address, (socklen_t)bytes, text, 14), -ENOSPC);
-	assert_int_equal(weft_address_format((struct sockaddr *)&address, (socklen_t)bytes, NULL, 0), -ENOSPC);
+	assert_int_equal(weft_address_format((struct sockaddr *)&address, (socklen_t)bytes, text,
+					     14),
+			 -ENOSPC);
+	assert_int_equal(weft_address_format((struct sockaddr *)&address, (socklen_t)bytes, NULL,
+					     0),
+			 -ENOSPC);
 	assert_int_equal(weft_address_format(NULL, 0, text, sizeof text), -EINVAL);
-	assert_int_equal(weft_address_format((struct sockaddr *)&address, 4, text, sizeof text), -EINVAL);
+	assert_int_equal(weft_address_format((struct sockaddr *)&address, 4, text, sizeof text),
+			 -EINVAL);
 	address.ss_family = AF_NETLINK;
-	assert_int_equal(weft_address_format((struct sockaddr *)&address, (socklen_t)bytes, text, sizeof text), -EINVAL);
+	assert_int_equal(weft_address_format((struct sockaddr *)&address, (socklen_t)bytes, text,
+					     sizeof text),
+			 -EINVAL);
 	assert_string_equal(text, "untouched");
 	address.ss_family = AF_INET;
-	assert_int_equal(weft_address_format((struct sockaddr *)&address, (socklen_t)bytes, text, 15), 14);
+	assert_int_equal(
+		weft_address_format((struct sockaddr *)&address, (socklen_t)bytes, text, 15), 14);
 	assert_string_equal(text, "127.0.0.1:8080");
 	/* The end of a Unix pair has no name; an abstract one may hold zeroes. */
-	assert_int_equal(weft_address_format((struct sockaddr *)&name, sizeof name.sun_family, text, sizeof text), 5);
+	assert_int_equal(weft_address_format((struct sockaddr *)&name, sizeof name.sun_family, text,
+					     sizeof text),
+			 5);
 	assert_string_equal(text, "unix:");
-	assert_int_equal(weft_address_format((struct sockaddr *)&name, sizeof name.sun_family + 4, text, sizeof text), 9);
+	assert_int_equal(weft_address_format((struct sockaddr *)&name, sizeof name.sun_family + 4,
+					     text, sizeof text),
+			 9);
 	assert_string_equal(text, "unix:@a@b");
 }
 

@@ -107,7 +107,8 @@ static int connect_it(void *arg)
 					 (socklen_t)connector->bytes, WEFT_FOREVER);
 }
 
-/* A listener of whose queue there is nothing left: who connects now waits for long. Returns the connections in it. */
+/* A listener of whose queue there is nothing left: who connects now waits for long. Returns the
+ * connections in it. */
 #define QUEUE_MAX 16
 static int fill_queue(int listener, struct sockaddr_storage *out_address, int *out_bytes, int *fds)
 {
@@ -456,31 +457,39 @@ static void a_descriptor_outlives_the_scheduler_that_polled_it(void **state)
 	assert_int_equal(weft_sched_create(&(weft_sched_options){ .processors = 1 }, &two), 0);
 	for (int i = 0; i < 100; i++) {
 		/* Registered with one, then waited for in the other. */
-		assert_int_equal(weft_thread_spawn(leave_registered, &meeting,
-						   &(weft_thread_options){ .kind = WEFT_LIGHT, .sched = i % 2 ? one : two },
-						   &thread),
-				 0);
+		assert_int_equal(
+			weft_thread_spawn(leave_registered, &meeting,
+					  &(weft_thread_options){ .kind = WEFT_LIGHT,
+								  .sched = i % 2 ? one : two },
+					  &thread),
+			0);
 		assert_int_equal(finish(thread), -ETIMEDOUT);
-		assert_int_equal(weft_thread_spawn(read_and_tell, &meeting,
-						   &(weft_thread_options){ .kind = WEFT_LIGHT, .sched = i % 2 ? two : one },
-						   &thread),
-				 0);
+		assert_int_equal(
+			weft_thread_spawn(read_and_tell, &meeting,
+					  &(weft_thread_options){ .kind = WEFT_LIGHT,
+								  .sched = i % 2 ? two : one },
+					  &thread),
+			0);
 		await_waiters(meeting.fds[0], WEFT__POLL_READ, 1);
 		assert_int_equal(weft_write(meeting.fds[1], "m", 1), 1);
 		assert_int_equal(finish(thread), 0);
 		assert_int_equal(meeting.result, 1);
 	}
 	/* One waits there while the scheduler that polls it ends. */
-	assert_int_equal(weft_thread_spawn(leave_registered, &meeting,
-					   &(weft_thread_options){ .kind = WEFT_LIGHT, .sched = one }, &thread),
-			 0);
+	assert_int_equal(
+		weft_thread_spawn(leave_registered, &meeting,
+				  &(weft_thread_options){ .kind = WEFT_LIGHT, .sched = one },
+				  &thread),
+		0);
 	assert_int_equal(finish(thread), -ETIMEDOUT);
 	assert_ptr_not_equal(atomic_load_acquire(&weft__fd_find(meeting.fds[0])->poller), NULL);
 	assert_int_equal(weft_sched_destroy(one), 0);
 	assert_ptr_equal(atomic_load_acquire(&weft__fd_find(meeting.fds[0])->poller), NULL);
-	assert_int_equal(weft_thread_spawn(read_and_tell, &meeting,
-					   &(weft_thread_options){ .kind = WEFT_LIGHT, .sched = two }, &thread),
-			 0);
+	assert_int_equal(
+		weft_thread_spawn(read_and_tell, &meeting,
+				  &(weft_thread_options){ .kind = WEFT_LIGHT, .sched = two },
+				  &thread),
+		0);
 	await_waiters(meeting.fds[0], WEFT__POLL_READ, 1);
 	assert_int_equal(weft_write(meeting.fds[1], "m", 1), 1);
 	assert_int_equal(finish(thread), 0);
@@ -490,7 +499,8 @@ static void a_descriptor_outlives_the_scheduler_that_polled_it(void **state)
 	assert_int_equal(rig_failures, 0);
 }
 
-/* A watcher, or a second waiter, keeps the descriptor where it is; when that poller goes, the one who is left is told. */
+/* A watcher, or a second waiter, keeps the descriptor where it is; when that poller goes, the one
+ * who is left is told. */
 static int read_briefly(void *arg)
 {
 	struct meeting *meeting = arg;
@@ -510,13 +520,17 @@ static void a_waiter_is_told_when_the_poller_goes_away(void **state)
 	assert_int_equal(weft_pipe(meeting.fds), 0);
 	assert_int_equal(weft_sched_create(&(weft_sched_options){ .processors = 1 }, &one), 0);
 	assert_int_equal(weft_sched_create(&(weft_sched_options){ .processors = 1 }, &two), 0);
-	assert_int_equal(weft_thread_spawn(read_briefly, &meeting,
-					   &(weft_thread_options){ .kind = WEFT_LIGHT, .sched = one }, &first),
-			 0);
+	assert_int_equal(
+		weft_thread_spawn(read_briefly, &meeting,
+				  &(weft_thread_options){ .kind = WEFT_LIGHT, .sched = one },
+				  &first),
+		0);
 	await_waiters(meeting.fds[0], WEFT__POLL_READ, 1);
-	assert_int_equal(weft_thread_spawn(read_and_tell, &meeting,
-					   &(weft_thread_options){ .kind = WEFT_LIGHT, .sched = two }, &second),
-			 0);
+	assert_int_equal(
+		weft_thread_spawn(read_and_tell, &meeting,
+				  &(weft_thread_options){ .kind = WEFT_LIGHT, .sched = two },
+				  &second),
+		0);
 	assert_int_equal(finish(first), -ETIMEDOUT);
 	await_waiters(meeting.fds[0], WEFT__POLL_READ, 1);
 	assert_int_equal(weft_sched_destroy(one), 0);

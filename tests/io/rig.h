@@ -36,12 +36,13 @@
 static int rig_failures; /* atomic */
 static const char *rig_setting = "";
 
-#define check(condition)                                                                          \
-	do {                                                                                      \
-		if (!(condition)) {                                                               \
-			fprintf(stderr, "%s:%d: %s (%s)\n", __FILE__, __LINE__, #condition, rig_setting); \
-			atomic_add_relaxed(&rig_failures, 1);                                     \
-		}                                                                                 \
+#define check(condition)                                                                    \
+	do {                                                                                \
+		if (!(condition)) {                                                         \
+			fprintf(stderr, "%s:%d: %s (%s)\n", __FILE__, __LINE__, #condition, \
+				rig_setting);                                               \
+			atomic_add_relaxed(&rig_failures, 1);                               \
+		}                                                                           \
 	} while (0)
 
 #define check_equal(value, expected)                                                              \

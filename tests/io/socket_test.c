@@ -47,7 +47,8 @@ static int echo(void *arg)
 
 static int echo_body(void *arg)
 {
-	static const char *const addresses[] = { "127.0.0.1:0", "[::1]:0", "unix:%s/echo", "unix:@weft-io-test", ":0" };
+	static const char *const addresses[] = { "127.0.0.1:0", "[::1]:0", "unix:%s/echo",
+						 "unix:@weft-io-test", ":0" };
 
 	(void)arg;
 	for (size_t i = 0; i < sizeof addresses / sizeof addresses[0]; i++) {
@@ -118,12 +119,14 @@ static void an_address_without_host_is_every_interface(void **state)
 static int nodelay_body(void *arg)
 {
 	/* Not made by weft_listen: nothing is inherited, and it is set one by one. */
-	struct sockaddr_in any = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in any = { .sin_family = AF_INET,
+				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	char text[64];
 
 	(void)arg;
 	for (int owned = 0; owned < 2; owned++) {
-		int listener = owned ? weft_socket(AF_INET, SOCK_STREAM, 0) : socket(AF_INET, SOCK_STREAM, 0);
+		int listener = owned ? weft_socket(AF_INET, SOCK_STREAM, 0)
+				     : socket(AF_INET, SOCK_STREAM, 0);
 		weft_thread *server;
 		int fd;
 
@@ -180,7 +183,8 @@ static int many_body(void *arg)
 	for (int i = 0; i < ACCEPTORS; i++)
 		acceptors[i] = start(accept_many, &listener);
 	await_waiters(listener, WEFT__POLL_READ, ACCEPTORS);
-	/* On one processor nobody accepts until this thread waits: one event then stands for many. */
+	/* On one processor nobody accepts until this thread waits: one event then stands for
+	 * many. */
 	for (int i = 0; i < CONNECTIONS; i++)
 		check((fds[i] = weft_connect(text)) >= 0);
 	for (int i = 0; i < CONNECTIONS; i++) {
@@ -217,7 +221,8 @@ static int refused_body(void *arg)
 	check_equal(weft_connect("unix:@weft-nobody"), -ECONNREFUSED);
 	check_equal(weft_listen("unix:/nowhere/at/all", 0), -ENOENT);
 	check_equal(weft_listen("192.0.2.77:0", 0), -EADDRNOTAVAIL);
-	check_equal(weft_accept_until(weft_listen("127.0.0.1:0", 0), weft_now() + WEFT_MS), -ETIMEDOUT);
+	check_equal(weft_accept_until(weft_listen("127.0.0.1:0", 0), weft_now() + WEFT_MS),
+		    -ETIMEDOUT);
 	/* Above, the listener was the next number. */
 	check_equal(weft_close(fd), 0);
 	return 0;
@@ -239,7 +244,8 @@ static int full_queue_body(void *arg)
 
 	(void)arg;
 	check(weft_socket_address(listener, text, sizeof text) > 0);
-	while (count < 16 && (fds[count] = weft_connect_until(text, weft_now() + 20 * WEFT_MS)) >= 0)
+	while (count < 16 &&
+	       (fds[count] = weft_connect_until(text, weft_now() + 20 * WEFT_MS)) >= 0)
 		count++;
 	check(count < 16);
 	check_equal(fds[count], -ETIMEDOUT);

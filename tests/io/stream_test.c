@@ -65,7 +65,8 @@ static int a_write_waits_body(void *arg)
 		writer = start(write_one, &fds[1]);
 		await_waiters(fds[1], WEFT__POLL_WRITE, 1);
 		while (filled > 0)
-			filled -= (size_t)weft_read(fds[0], sink, filled < sizeof sink ? filled : sizeof sink);
+			filled -= (size_t)weft_read(fds[0], sink,
+						    filled < sizeof sink ? filled : sizeof sink);
 		check_equal(finish(writer), 1);
 		check_equal(weft_read(fds[0], sink, sizeof sink), 1);
 		check_equal(sink[0], 'w');
@@ -166,7 +167,8 @@ static int bulk_body(void *arg)
 			make_pair(fds);
 		writer = start(write_bulk, &fds[1]);
 		while ((n = weft_read(fds[0], block, sizeof block)) > 0) {
-			is_right = is_right && got + (size_t)n <= BULK_BYTES && memcmp(block, bulk + got, (size_t)n) == 0;
+			is_right = is_right && got + (size_t)n <= BULK_BYTES &&
+				   memcmp(block, bulk + got, (size_t)n) == 0;
 			got += (size_t)n;
 		}
 		check_equal(n, 0);
@@ -213,7 +215,8 @@ static int parts_body(void *arg)
 		memset(in, 0, sizeof in);
 		check_equal(weft_readv(fds[0], parts, PARTS), IOV_MAX);
 		check(memcmp(in, out, IOV_MAX) == 0);
-		check_equal(weft_readv_until(fds[0], parts, PARTS, weft_now() + WEFT_MS), -ETIMEDOUT);
+		check_equal(weft_readv_until(fds[0], parts, PARTS, weft_now() + WEFT_MS),
+			    -ETIMEDOUT);
 		check_equal(weft_readv(fds[0], parts, -1), -EINVAL);
 		check_equal(weft_writev(fds[1], parts, -1), -EINVAL);
 		fill(fds[1]);
@@ -337,7 +340,8 @@ static int unowned_body(void *arg)
 		else
 			check_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
 		reader = start(read_one, &fds[0]);
-		/* On one processor this thread runs on only if the reader's wait stops no more than the reader. */
+		/* On one processor this thread runs on only if the reader's wait stops no more than
+		 * the reader. */
 		await_waiters(fds[0], WEFT__POLL_READ, 1);
 		check_equal(weft_write(fds[1], "u", 1), 1);
 		check_equal(finish(reader), 'u');
@@ -552,7 +556,8 @@ static int sendfile_body(void *arg)
 	}
 	make_pair(fds);
 	fill(fds[1]);
-	check_equal(weft_sendfile_until(fds[1], file, &(off_t){ 0 }, 1, weft_now() + WEFT_MS), -ETIMEDOUT);
+	check_equal(weft_sendfile_until(fds[1], file, &(off_t){ 0 }, 1, weft_now() + WEFT_MS),
+		    -ETIMEDOUT);
 	check_equal(weft_close(fds[0]), 0);
 	/* SIGPIPE would end this program. */
 	check_equal(weft_sendfile(fds[1], file, &(off_t){ 0 }, 1), -EPIPE);
@@ -630,7 +635,8 @@ static int ready_body(void *arg)
 		check_equal(weft_fd_wait_try(fds[0], WEFT_READABLE), 0);
 		check_equal(weft_fd_wait_try(fds[0], WEFT_WRITABLE), WEFT_WRITABLE);
 		check_equal(weft_fd_wait(fds[0], WEFT_READABLE | WEFT_WRITABLE), WEFT_WRITABLE);
-		check_equal(weft_fd_wait_until(fds[0], WEFT_READABLE, weft_now() + WEFT_MS), -ETIMEDOUT);
+		check_equal(weft_fd_wait_until(fds[0], WEFT_READABLE, weft_now() + WEFT_MS),
+			    -ETIMEDOUT);
 		check_equal(weft_fd_wait(fds[0], 0), -EINVAL);
 		check_equal(weft_fd_wait(fds[0], 4), -EINVAL);
 		filled = fill(fds[0]);

@@ -9,11 +9,11 @@
 struct counter {
 	struct weft__watch watch;
 	int fd;
-	int calls;          /* atomic */
-	int inside;         /* atomic: how many are in the function now */
-	int most_inside;    /* atomic */
-	uint32_t ready;     /* atomic: bits seen */
-	bool over;          /* atomic: a call from now on is one too many */
+	int calls;       /* atomic */
+	int inside;      /* atomic: how many are in the function now */
+	int most_inside; /* atomic */
+	uint32_t ready;  /* atomic: bits seen */
+	bool over;       /* atomic: a call from now on is one too many */
 	weft_sem *told;
 };
 
@@ -112,7 +112,9 @@ static int ends_body(void *arg)
 
 	(void)arg;
 	make_pair(fds);
-	check_equal(weft_thread_spawn(write_often, &fds[1], &(weft_thread_options){ .kind = WEFT_KERNEL }, &writer), 0);
+	check_equal(weft_thread_spawn(write_often, &fds[1],
+				      &(weft_thread_options){ .kind = WEFT_KERNEL }, &writer),
+		    0);
 	for (int i = 0; i < 3000; i++) {
 		struct counter *counter = calloc(1, sizeof *counter);
 		char block[64];
@@ -145,7 +147,8 @@ static void no_call_comes_after_the_end_of_a_watch(void **state)
 	in_two_processors(ends_body, NULL);
 }
 
-/* Events for one descriptor brought by two carriers at once: made directly, as pollers make them. */
+/* Events for one descriptor brought by two carriers at once: made directly, as pollers make
+ * them. */
 struct storm {
 	struct weft__fd *entry;
 	uint64_t seed;
@@ -172,7 +175,8 @@ static int storm_body(void *arg)
 	check_equal(weft__watch(fds[0], &counter.watch), 0);
 	storm.entry = weft__fd_find(fds[0]);
 	for (int i = 0; i < 2; i++)
-		check_equal(weft_thread_spawn(bring_events, &storm, &(weft_thread_options){ .kind = WEFT_KERNEL },
+		check_equal(weft_thread_spawn(bring_events, &storm,
+					      &(weft_thread_options){ .kind = WEFT_KERNEL },
 					      &threads[i]),
 			    0);
 	for (int i = 0; i < 2; i++)
