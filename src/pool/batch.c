@@ -81,11 +81,10 @@ static struct weft_task *find_queued(weft_batch *batch, const weft_pool *pool)
 static void help(struct weft__worker *worker, weft_batch *batch)
 {
 	struct weft_task *task;
-	struct weft__job job;
 
 	while (weft__worker_has_stack(worker) && (task = find_queued(batch, worker->pool)) != NULL) {
-		if (weft__task_take(worker, task, WEFT__TASK_RUNNING, &job))
-			weft__worker_run(worker, &job);
+		if (weft__task_take(worker, task, WEFT__TASK_RUNNING))
+			weft__worker_run_task(worker, task);
 		weft__task_drop(task);
 	}
 }

@@ -9,8 +9,7 @@
 #include "base/panic.h"
 #include "pool/pool.h"
 
-#define LEVEL_FIRST 64u
-#define LEVEL_MAX (UINT32_C(1) << 30)
+#define COPY_MAX 64u
 
 void weft__jobs_init(struct weft__jobs *queue, bool biased)
 {
@@ -22,7 +21,8 @@ void weft__jobs_fini(struct weft__jobs *queue)
 {
 	weft__assert(queue->count == 0);
 	for (unsigned i = 0; i < WEFT_PRIORITY_COUNT; i++)
-		free(queue->levels[i].jobs);
+		free(queue->levels[i].last); /* an only one, and empty */
+	free(queue->spare);
 }
 
 void weft__jobs_enter_slow(struct weft__jobs *queue)
@@ -51,60 +51,72 @@ void weft__jobs_lock(struct weft__jobs *queue)
 	}
 }
 
-void weft__jobs_placed(struct weft__jobs *queue, unsigned level, uint64_t index, struct weft_task *task)
+void weft__jobs_placed(struct weft__jobs *queue, unsigned level, struct weft__chunk *chunk, const struct weft__job *job)
 {
+	struct weft_task *task = job->arg;
+
 	task->level = (uint8_t)level;
-	task->index = index;
+	task->chunk = chunk;
+	task->index = chunk->tail;
+	chunk->records++;
 	atomic_store_release(&task->queue, queue);
 }
 
-/* Moves the jobs of a level, without the empty slots, into a ring of that size. */
-static void move_level(struct weft__jobs *queue, unsigned level, struct weft__job *jobs, uint32_t mask)
+static void append_chunk(struct weft__level *at, struct weft__chunk *chunk)
 {
-	struct weft__level *at = &queue->levels[level];
-	uint64_t to = at->head;
-
-	/* In place too: `to` never passes `from`. */
-	for (uint64_t from = at->head; from != at->tail; from++) {
-		struct weft__job job = at->jobs[from & at->mask];
-
-		if (job.function == NULL)
-			continue;
-		jobs[to & mask] = job;
-		if (job.task != NULL)
-			weft__jobs_placed(queue, level, to, job.task);
-		to++;
-	}
-	at->tail = to;
-	at->removed = 0;
-	at->mask = mask;
-	at->jobs = jobs;
+	chunk->next = NULL;
+	chunk->prev = at->last;
+	if (at->last != NULL)
+		at->last->next = chunk;
+	else
+		at->first = chunk;
+	at->last = chunk;
 }
 
-int weft__jobs_reserve(struct weft__jobs *queue, unsigned level, uint32_t count)
+static void unlink_chunk(struct weft__level *at, struct weft__chunk *chunk)
 {
-	struct weft__level *at = &queue->levels[level];
-	struct weft__job *jobs, *old = at->jobs;
-	uint64_t used = at->tail - at->head - at->removed;
-	uint64_t room = old == NULL ? LEVEL_FIRST : at->mask + UINT64_C(1);
+	if (chunk->prev != NULL)
+		chunk->prev->next = chunk->next;
+	else
+		at->first = chunk->next;
+	if (chunk->next != NULL)
+		chunk->next->prev = chunk->prev;
+	else
+		at->last = chunk->prev;
+}
 
-	if (weft__jobs_free(at) >= count)
-		return 0;
-	/* At least half of it empty slots: without them there is room. */
-	if (old != NULL && at->removed >= room / 2 && room - used >= count) {
-		move_level(queue, level, old, at->mask);
-		return 0;
+static void free_chunk(struct weft__jobs *queue, struct weft__chunk *chunk)
+{
+	if (queue->spare == NULL)
+		queue->spare = chunk;
+	else
+		free(chunk);
+}
+
+int weft__jobs_extend(struct weft__jobs *queue, unsigned level)
+{
+	struct weft__chunk *chunk = queue->spare;
+
+	queue->spare = NULL;
+	if (chunk == NULL) {
+		chunk = malloc(sizeof *chunk);
+		if (chunk == NULL)
+			return -ENOMEM;
 	}
-	while (room - used < count || (old != NULL && room == at->mask + UINT64_C(1)))
-		room *= 2;
-	if (room > LEVEL_MAX)
-		return -ENOMEM;
-	jobs = malloc(room * sizeof *jobs);
-	if (jobs == NULL)
-		return -ENOMEM;
-	move_level(queue, level, jobs, (uint32_t)(room - 1));
-	free(old);
+	chunk->head = 0;
+	chunk->tail = 0;
+	chunk->live = 0;
+	chunk->records = 0;
+	append_chunk(&queue->levels[level], chunk);
 	return 0;
+}
+
+void weft__jobs_shorten(struct weft__jobs *queue, unsigned level)
+{
+	struct weft__chunk *first = queue->levels[level].first;
+
+	unlink_chunk(&queue->levels[level], first);
+	free_chunk(queue, first);
 }
 
 unsigned weft__jobs_first_level(const struct weft__jobs *queue)
@@ -116,20 +128,68 @@ unsigned weft__jobs_first_level(const struct weft__jobs *queue)
 	return level;
 }
 
-void weft__jobs_remove(struct weft__jobs *queue, unsigned level, uint64_t index, struct weft__job *out_job)
+/* A chunk and its jobs go to another queue. */
+static void move_chunk(struct weft__jobs *from, struct weft__jobs *to, unsigned level, struct weft__chunk *chunk)
+{
+	struct weft__chunk *last = to->levels[level].last;
+
+	unlink_chunk(&from->levels[level], chunk);
+	if (last != NULL && last->live == 0) {
+		unlink_chunk(&to->levels[level], last);
+		free_chunk(to, last);
+	}
+	append_chunk(&to->levels[level], chunk);
+	atomic_bump(&from->count, -(uint32_t)chunk->live);
+	atomic_bump(&to->count, chunk->live);
+	for (unsigned i = chunk->head; chunk->records != 0 && i < chunk->tail; i++)
+		if (chunk->jobs[i].function == weft__task_run)
+			atomic_store_release(&((struct weft_task *)chunk->jobs[i].arg)->queue, to);
+}
+
+static bool is_full(const struct weft__level *at)
+{
+	return at->last == NULL || at->last->tail == WEFT__CHUNK_JOBS;
+}
+
+uint32_t weft__jobs_move(struct weft__jobs *from, struct weft__jobs *to, unsigned level, uint32_t count)
+{
+	struct weft__level *at = &from->levels[level];
+	uint32_t left = count;
+	struct weft__job job;
+
+	while (left > 0 && at->first != at->last && at->first->live <= left) {
+		left -= at->first->live;
+		move_chunk(from, to, level, at->first);
+	}
+	/* If that was none, copies. Room first: what was popped must not be lost. */
+	while (left > 0 && count - left < COPY_MAX && weft__jobs_has(from, level)) {
+		if (is_full(&to->levels[level]) && weft__jobs_extend(to, level) < 0)
+			break;
+		weft__jobs_pop(from, level, &job);
+		weft__jobs_push(to, level, &job);
+		left--;
+	}
+	return count - left;
+}
+
+void weft__jobs_remove(struct weft__jobs *queue, unsigned level, struct weft__chunk *chunk, unsigned index)
 {
 	struct weft__level *at = &queue->levels[level];
-	struct weft__job *slot = &at->jobs[index & at->mask];
 
-	weft__assert(slot->function != NULL);
-	*out_job = *slot;
-	slot->function = NULL;
-	slot->task = NULL;
-	at->removed++;
+	weft__assert(index >= chunk->head && index < chunk->tail && chunk->jobs[index].function != NULL);
+	chunk->jobs[index].function = NULL;
 	atomic_bump(&queue->count, -1);
-	/* The last ones at once: who submits and waits in a loop leaves nothing behind. */
-	while (at->tail != at->head && at->jobs[(at->tail - 1) & at->mask].function == NULL) {
-		at->tail--;
-		at->removed--;
+	if (--chunk->live == 0) {
+		chunk->head = 0;
+		chunk->tail = 0;
+		chunk->records = 0;
+		if (at->first != at->last) {
+			unlink_chunk(at, chunk);
+			free_chunk(queue, chunk);
+		}
+		return;
 	}
+	/* The last ones at once: who submits and waits in a loop leaves nothing behind. */
+	while (chunk->jobs[chunk->tail - 1].function == NULL)
+		chunk->tail--;
 }

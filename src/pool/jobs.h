@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Jobs: a queue of tasks that wait, in three levels, each a ring of values that grows. A job lies in its slot by value; only
- * one that somebody holds a handle of (or that is in a batch) has a record, which knows where its job lies, so that it can be taken
- * out of the middle: its slot is emptied, and passed over later.
+ * Jobs: a queue of tasks that wait, in three levels, each a list of chunks. A job lies in its slot by value; only
+ * one that somebody holds a handle of (or that is in a batch) has a record, which knows where its job lies, so that it can be
+ * taken out of the middle: its slot is emptied, and passed over later.
+ *
+ * A chunk holds slots from `head` to `tail`, of which `live` are not empty. Only the last is pushed to; none but an only one is
+ * without a live job. When many jobs go to another queue their chunks go.
  *
  * Everything is guarded by the queue's lock. A biased queue has an owner, the worker that holds its seat, who locks it without a
  * locked instruction (BIAS):
@@ -19,8 +22,8 @@
  * What one side wrote the other sees: `inside` and the word are released at the end of a section and acquired at the
  * beginning of the next. The other side pays about half a microsecond and so moves many jobs at a time.
  *
- * Rejected: a ring with one compare-and-swap a pop, as the run queue of a processor: it can neither remove from the middle nor hold levels, and
- * costs the owner more. Records in linked lists: one allocation a task.
+ * Rejected: a ring with one compare-and-swap a pop, as the run queue of a processor: it can neither remove from the middle nor hold
+ * levels, and costs the owner more. A ring that doubles: half a million tasks were copied twice. A linked list of records: one allocation a task.
  */
 #ifndef WEFT_POOL_JOBS_H
 #define WEFT_POOL_JOBS_H
@@ -40,26 +43,37 @@ enum weft__level_name {
 	WEFT__LEVEL_LOW,
 };
 
+/* One with a record: function is weft__task_run, arg the record. */
 struct weft__job {
-	weft_function *function; /* NULL: taken out; an empty slot */
+	weft_function *function; /* NULL: an empty slot */
 	void *arg;
-	struct weft_task *task; /* NULL: nobody asks for it */
+};
+
+#define WEFT__CHUNK_JOBS 252u /* a chunk is a little less than a page */
+
+struct weft__chunk {
+	struct weft__chunk *next, *prev;
+	uint16_t head, tail;
+	uint16_t live;
+	uint16_t records; /* jobs with a record that were ever put here: 0: none is here */
+	struct weft__job jobs[WEFT__CHUNK_JOBS];
 };
 
 struct weft__level {
-	struct weft__job *jobs; /* room for mask + 1; NULL: none yet */
-	uint32_t mask;
-	uint32_t removed; /* empty slots between head and tail */
-	uint64_t head, tail;
+	struct weft__chunk *first, *last; /* NULL: none yet */
 };
 
 struct weft__jobs {
 	uint32_t inside; /* atomic, owner writes: BIAS */
 	bool biased;     /* constant */
-	uint32_t count;  /* atomic for readers: jobs, without the empty slots */
+	uint32_t count;  /* atomic for readers: live jobs */
 	struct weft__level levels[WEFT_PRIORITY_COUNT];
+	struct weft__chunk *spare; /* a free one, or NULL */
 	uint32_t lock weft__aligned(WEFT__CACHE_LINE);
 };
+
+/* What a job with a record runs. */
+int weft__task_run(void *task);
 
 void weft__jobs_init(struct weft__jobs *queue, bool biased);
 void weft__jobs_fini(struct weft__jobs *queue);
@@ -105,38 +119,31 @@ static inline uint32_t weft__jobs_count(const struct weft__jobs *queue)
 
 /* ---- with the lock held */
 
-/* Makes room for `count` more. Returns 0; -ENOMEM. */
-int weft__jobs_reserve(struct weft__jobs *queue, unsigned level, uint32_t count);
+/* A new last chunk. Returns 0; -ENOMEM. */
+int weft__jobs_extend(struct weft__jobs *queue, unsigned level);
+/* The first chunk is used up; others follow. */
+void weft__jobs_shorten(struct weft__jobs *queue, unsigned level);
+/* The record learns where it lies. */
+void weft__jobs_placed(struct weft__jobs *queue, unsigned level, struct weft__chunk *chunk, const struct weft__job *job);
 
-/* Where a job lies is known to its record. */
-void weft__jobs_placed(struct weft__jobs *queue, unsigned level, uint64_t index, struct weft_task *task);
-
-static inline uint32_t weft__jobs_free(const struct weft__level *level)
-{
-	return level->jobs == NULL ? 0 : level->mask + 1 - (uint32_t)(level->tail - level->head);
-}
-
-/* There is room. */
-static inline void weft__jobs_put(struct weft__jobs *queue, unsigned level, const struct weft__job *job)
-{
-	struct weft__level *at = &queue->levels[level];
-
-	at->jobs[at->tail & at->mask] = *job;
-	if (job->task != NULL)
-		weft__jobs_placed(queue, level, at->tail, job->task);
-	at->tail++;
-	atomic_bump(&queue->count, 1);
-}
-
+/* Puts it at the end. Returns 0; -ENOMEM. */
 static inline int weft__jobs_push(struct weft__jobs *queue, unsigned level, const struct weft__job *job)
 {
-	if (unlikely(weft__jobs_free(&queue->levels[level]) == 0)) {
-		int error = weft__jobs_reserve(queue, level, 1);
+	struct weft__chunk *last = queue->levels[level].last;
+
+	if (unlikely(last == NULL || last->tail == WEFT__CHUNK_JOBS)) {
+		int error = weft__jobs_extend(queue, level);
 
 		if (error < 0)
 			return error;
+		last = queue->levels[level].last;
 	}
-	weft__jobs_put(queue, level, job);
+	last->jobs[last->tail] = *job;
+	if (unlikely(job->function == weft__task_run))
+		weft__jobs_placed(queue, level, last, job);
+	last->tail++;
+	last->live++;
+	atomic_bump(&queue->count, 1);
 	return 0;
 }
 
@@ -144,28 +151,41 @@ static inline int weft__jobs_push(struct weft__jobs *queue, unsigned level, cons
 static inline bool weft__jobs_pop(struct weft__jobs *queue, unsigned level, struct weft__job *out_job)
 {
 	struct weft__level *at = &queue->levels[level];
+	struct weft__chunk *first = at->first;
 
-	while (at->head != at->tail) {
-		*out_job = at->jobs[at->head++ & at->mask];
-		if (likely(out_job->function != NULL)) {
-			atomic_bump(&queue->count, -1);
-			return true;
+	if (unlikely(first == NULL || first->live == 0))
+		return false;
+	do
+		*out_job = first->jobs[first->head++];
+	while (unlikely(out_job->function == NULL));
+	atomic_bump(&queue->count, -1);
+	if (unlikely(--first->live == 0)) {
+		if (first == at->last) {
+			first->head = 0;
+			first->tail = 0;
+			first->records = 0;
+		} else {
+			weft__jobs_shorten(queue, level);
 		}
-		at->removed--;
 	}
-	return false;
+	return true;
+}
+
+static inline bool weft__jobs_has(const struct weft__jobs *queue, unsigned level)
+{
+	const struct weft__chunk *first = queue->levels[level].first;
+
+	return first != NULL && first->live != 0;
 }
 
 /* The first level from the highest that holds one; WEFT_PRIORITY_COUNT: none. */
 unsigned weft__jobs_first_level(const struct weft__jobs *queue);
-static inline bool weft__jobs_has(const struct weft__jobs *queue, unsigned level)
-{
-	const struct weft__level *at = &queue->levels[level];
 
-	return (uint32_t)(at->tail - at->head) != at->removed;
-}
+/* Moves the first `count` of a level, or fewer if there is no memory, to the end of the same level of another queue, which is
+ * locked too. Returns how many; a chunk goes as a whole, so it may be fewer, but not 0 while there is memory. */
+uint32_t weft__jobs_move(struct weft__jobs *from, struct weft__jobs *to, unsigned level, uint32_t count);
 
 /* Takes that one out of wherever in the queue it lies. */
-void weft__jobs_remove(struct weft__jobs *queue, unsigned level, uint64_t index, struct weft__job *out_job);
+void weft__jobs_remove(struct weft__jobs *queue, unsigned level, struct weft__chunk *chunk, unsigned index);
 
 #endif

@@ -33,7 +33,7 @@
 #define WEFT__POOL_WORKERS_MAX 4096u
 #define WEFT__POOL_THREADS_MAX 16384u
 #define WEFT__POOL_FAIR_EVERY 32u /* one take in so many looks at the lower levels first */
-#define WEFT__POOL_MOVE_MAX 64u   /* jobs that move from queue to queue at once */
+#define WEFT__POOL_MOVE_MAX 4096u /* jobs that move from queue to queue at once */
 
 /* ---- a task with a record: one with a handle, or in a batch */
 
@@ -58,8 +58,11 @@ struct weft_task {
 	int result;                   /* before the end: its runner's */
 	struct weft__jobs *queue; /* atomic: where it lies; written under that queue's lock */
 	/* guarded by that queue's lock */
-	uint64_t index;
+	struct weft__chunk *chunk;
+	uint16_t index;
 	uint8_t level;
+	weft_function *function; /* constant, with arg */
+	void *arg;
 	/* its runner's */
 	struct weft_task *outer; /* the task in which its worker runs it */
 	/* guarded by batch->waiters.lock */
@@ -171,7 +174,7 @@ struct weft_pool {
 	/* What comes from outside. */
 	struct weft__jobs shared weft__aligned(WEFT__CACHE_LINE);
 	/* guarded by shared.lock */
-	int64_t room; /* tasks that may still be queued, without the seats' credit */
+	int64_t room; /* atomic for readers: tasks that may still be queued, without the seats' credit */
 	uint64_t submitted, refused;
 	unsigned drains;          /* under way */
 	weft__waitq room_waiters; /* its lock inside shared.lock */
@@ -211,6 +214,7 @@ static inline struct weft__worker *weft__worker_self(void)
 int weft__worker_start(weft_pool *pool, struct weft__seat *seat, bool searching);
 void weft__worker_join_dead(struct weft__worker *dead);
 void weft__worker_run(struct weft__worker *worker, const struct weft__job *job);
+void weft__worker_run_task(struct weft__worker *worker, struct weft_task *task); /* which was taken */
 /* Whether the rest of its stack is enough for a task within a task. */
 bool weft__worker_has_stack(const struct weft__worker *worker);
 
@@ -256,6 +260,7 @@ static inline void weft__pool_wake(weft_pool *pool)
 /* ---- room.c; with shared.lock held, except flush and wait */
 bool weft__room_take(weft_pool *pool);          /* for one job; false: there is none */
 int64_t weft__room_take_block(weft_pool *pool); /* credit for a seat; 0: there is none */
+bool weft__room_is_short(weft_pool *pool);      /* less than a block of credit is left; without the lock */
 void weft__room_give(weft_pool *pool, int64_t count, struct weft__wakes *wakes);
 void weft__room_wake_all(weft_pool *pool, struct weft__wakes *wakes);
 int weft__room_wait(weft_pool *pool, int64_t deadline_ns); /* drops the lock; 0, -ETIMEDOUT */
@@ -268,8 +273,9 @@ static inline bool weft__credit_add(weft_pool *pool, struct weft__seat *seat)
 	if (!pool->limited)
 		return false;
 	atomic_store_relaxed(&seat->credit, seat->credit + 1);
+	weft__sys_light_barrier(); /* ROOM */
 	return seat->credit >= 2 * pool->credit_block ||
-	       (atomic_load_relaxed(&pool->attention) & WEFT__ATTENTION_ROOM) != 0; /* ROOM */
+	       (atomic_load_relaxed(&pool->attention) & WEFT__ATTENTION_ROOM) != 0;
 }
 
 /* ---- route.c */
@@ -278,7 +284,8 @@ struct weft__seat *weft__route(weft_pool *pool, uint64_t key);
 /* ---- task.c */
 struct weft__task_store *weft__task_store_create(void);
 void weft__task_store_orphan(struct weft__task_store *store);
-struct weft_task *weft__task_create(weft_pool *pool, weft_batch *batch, bool has_handle); /* NULL: no memory */
+struct weft_task *weft__task_create(weft_pool *pool, weft_function *function, void *arg, weft_batch *batch,
+				    bool has_handle); /* NULL: no memory */
 void weft__task_hold(struct weft_task *task);
 void weft__task_drop(struct weft_task *task);
 /* With the lock of its queue held: it leaves the queue as RUNNING or CANCELLED. */
@@ -286,10 +293,15 @@ void weft__task_leave(struct weft_task *task, uint32_t state);
 /* Gives up the runner's reference. */
 void weft__task_end(struct weft_task *task, uint32_t state, int result);
 /* Takes it out of its queue, wherever that is. False: somebody else was first. */
-bool weft__task_take(struct weft__worker *worker, struct weft_task *task, uint32_t state, struct weft__job *out_job);
+bool weft__task_take(struct weft__worker *worker, struct weft_task *task, uint32_t state);
 
 /* Tells a running one to end. False: it does not run. */
 bool weft__task_tell(struct weft_task *task);
+
+static inline struct weft_task *weft__job_task(const struct weft__job *job)
+{
+	return unlikely(job->function == weft__task_run) ? job->arg : NULL;
+}
 
 /* ---- batch.c */
 void weft__batch_add(weft_batch *batch, struct weft_task *task);

@@ -8,14 +8,18 @@
  * lock. A seat has credit of its own, under its own queue's lock, which its holder gets for nothing; it takes and gives back credit in blocks.
  * Who finds no room takes the credit of all seats back before he says so, so "full" is exact.
  *
+ * A task that would run what it submits when there is no room does so already when less than a block is left: to
+ * collect the last few would cost more, and the queue is as good as full.
+ *
  * Nobody waits for room that lies with a seat (ROOM):
  *
  *	who waits, in shared.lock	a worker, in its own queue's lock
  *	1 attention |= ROOM		1 credit++
+ *	  heavy barrier			  light barrier
  *	2 takes every seat's credit	2 reads attention
  *
- * Each seat's section comes before the waiter's look into it, and he gets the credit, or after it, and the worker sees ROOM and gives the credit
- * back at once.
+ * So he sees the credit, or the worker sees
+ * ROOM and gives the credit back at once.
  */
 #include "pool/pool.h"
 
@@ -24,18 +28,18 @@ void weft__pool_attention(weft_pool *pool, uint32_t set, uint32_t clear)
 	atomic_store_release(&pool->attention, (pool->attention | set) & ~clear);
 }
 
+/* Whoever knows, by any way of knowing, that a task has begun, sees the credit that it left. */
 static void take_back(weft_pool *pool)
 {
 	unsigned count = atomic_load_acquire(&pool->seat_count);
 
-	weft__sys_heavy_barrier(); /* makes the holders' last stores to credit visible */
 	for (unsigned i = 0; i < count; i++) {
 		struct weft__seat *seat = pool->seats[i];
 
 		if (atomic_load_relaxed(&seat->credit) == 0)
 			continue;
 		weft__jobs_lock(&seat->own);
-		pool->room += seat->credit;
+		atomic_store_relaxed(&pool->room, pool->room + seat->credit);
 		atomic_store_relaxed(&seat->credit, 0);
 		weft__jobs_unlock(&seat->own);
 	}
@@ -49,8 +53,18 @@ bool weft__room_take(weft_pool *pool)
 		take_back(pool);
 	if (pool->room == 0)
 		return false;
-	pool->room--;
+	atomic_store_relaxed(&pool->room, pool->room - 1);
 	return true;
+}
+
+bool weft__room_is_short(weft_pool *pool)
+{
+	unsigned count = atomic_load_acquire(&pool->seat_count);
+	int64_t left = atomic_load_relaxed(&pool->room);
+
+	for (unsigned i = 0; i < count && left < pool->credit_block; i++)
+		left += atomic_load_relaxed(&pool->seats[i]->credit);
+	return left < pool->credit_block;
 }
 
 int64_t weft__room_take_block(weft_pool *pool)
@@ -61,7 +75,7 @@ int64_t weft__room_take_block(weft_pool *pool)
 		take_back(pool);
 	if (count > pool->room)
 		count = pool->room;
-	pool->room -= count;
+	atomic_store_relaxed(&pool->room, pool->room - count);
 	return count;
 }
 
@@ -71,7 +85,7 @@ void weft__room_give(weft_pool *pool, int64_t count, struct weft__wakes *wakes)
 
 	if (!pool->limited)
 		return;
-	pool->room += count;
+	atomic_store_relaxed(&pool->room, pool->room + count);
 	if (likely((pool->attention & WEFT__ATTENTION_ROOM) == 0))
 		return;
 	weft__waitq_lock(&pool->room_waiters);
@@ -116,7 +130,8 @@ int weft__room_wait(weft_pool *pool, int64_t deadline_ns)
 	struct weft__waiter waiter;
 
 	weft__pool_attention(pool, WEFT__ATTENTION_ROOM, 0);
-	take_back(pool); /* ROOM */
+	weft__sys_heavy_barrier(); /* ROOM: after this a seat's credit is seen, or its holder sees the flag */
+	take_back(pool);
 	if (pool->room != 0) {
 		weft__jobs_unlock(&pool->shared);
 		return 0;

@@ -123,6 +123,7 @@ static int64_t sweep(weft_pool *pool, struct weft__jobs *queue)
 	unsigned level;
 
 	for (;;) {
+		struct weft_task *task = NULL;
 		struct weft__job job;
 		bool taken = false;
 
@@ -130,15 +131,17 @@ static int64_t sweep(weft_pool *pool, struct weft__jobs *queue)
 		level = weft__jobs_first_level(queue);
 		if (level < WEFT_PRIORITY_COUNT)
 			taken = weft__jobs_pop(queue, level, &job);
-		if (taken && job.task != NULL)
-			weft__task_leave(job.task, WEFT__TASK_CANCELLED);
+		if (taken)
+			task = weft__job_task(&job);
+		if (task != NULL)
+			weft__task_leave(task, WEFT__TASK_CANCELLED);
 		weft__jobs_unlock(queue);
 		if (!taken)
 			break;
 		count++;
 		atomic_add_relaxed(&pool->cancelled, 1);
-		if (job.task != NULL)
-			weft__task_end(job.task, WEFT__TASK_CANCELLED, -ECANCELED);
+		if (task != NULL)
+			weft__task_end(task, WEFT__TASK_CANCELLED, -ECANCELED);
 	}
 	return count;
 }

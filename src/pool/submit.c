@@ -13,6 +13,7 @@ struct submission {
 	weft_pool *pool;
 	struct weft__worker *worker; /* NULL: from outside */
 	struct weft__job job;
+	struct weft_task *task; /* its record, or NULL */
 	unsigned level;
 	uint64_t key;
 	weft_batch *batch;
@@ -43,8 +44,9 @@ static bool fetch_credit(weft_pool *pool, struct weft__seat *seat)
 	return count != 0;
 }
 
-/* -EAGAIN: full. */
-static inline int push_own(weft_pool *pool, struct weft__worker *worker, const struct weft__job *job, weft_batch *batch)
+/* -EAGAIN: full, or as good as full for one who would then run the task himself. */
+static inline int push_own(weft_pool *pool, struct weft__worker *worker, const struct weft__job *job, weft_batch *batch,
+			   bool runs_here)
 {
 	struct weft__seat *seat = worker->seat;
 	int error;
@@ -56,19 +58,19 @@ static inline int push_own(weft_pool *pool, struct weft__worker *worker, const s
 	}
 	while (unlikely(pool->limited && seat->credit == 0)) {
 		weft__jobs_leave(&seat->own);
-		if (!fetch_credit(pool, seat))
+		if ((runs_here && weft__room_is_short(pool)) || !fetch_credit(pool, seat))
 			return -EAGAIN;
 		weft__jobs_enter(&seat->own);
 	}
 	if (unlikely(batch != NULL))
-		weft__batch_add(batch, job->task);
+		weft__batch_add(batch, weft__job_task(job));
 	error = weft__jobs_push(&seat->own, WEFT__LEVEL_NORMAL, job);
 	if (likely(error == 0) && pool->limited)
 		atomic_store_relaxed(&seat->credit, seat->credit - 1);
 	weft__jobs_leave(&seat->own);
 	if (unlikely(error < 0)) {
 		if (batch != NULL)
-			weft__batch_undo(batch, job->task);
+			weft__batch_undo(batch, weft__job_task(job));
 		return error;
 	}
 	atomic_bump(&worker->submitted, 1);
@@ -92,7 +94,7 @@ static int push_locked(struct submission *submission, struct weft__seat **out_se
 		weft__jobs_lock(queue);
 	}
 	if (submission->batch != NULL)
-		weft__batch_add(submission->batch, submission->job.task);
+		weft__batch_add(submission->batch, submission->task);
 	error = weft__jobs_push(queue, submission->level, &submission->job);
 	if (seat != NULL)
 		weft__jobs_unlock(queue);
@@ -135,7 +137,7 @@ static int admit(struct submission *submission)
 	if (unlikely(error < 0)) {
 		weft__wakes_ready(&wakes);
 		if (submission->batch != NULL)
-			weft__batch_undo(submission->batch, submission->job.task);
+			weft__batch_undo(submission->batch, submission->task);
 		return error;
 	}
 	if (seat != NULL)
@@ -147,20 +149,29 @@ static int admit(struct submission *submission)
 
 /* ---- when it is full */
 
-/* In a submitter that is no worker of the pool, which a drain waits for all the same. */
-static void run_outside(weft_pool *pool, const struct weft__job *job)
+/* In a submitter that is no worker of the pool, which a drain waits for all the same. With shared.lock held, which it drops. */
+static int run_outside(struct submission *submission)
 {
+	weft_pool *pool = submission->pool;
+	struct weft_task *task = submission->task;
 	struct weft__outside_run run = { .thread = weft__self() };
 	struct weft__wakes wakes = { NULL, NULL };
-	int result;
 
+	pool->submitted++;
+	if (submission->batch != NULL)
+		weft__batch_add(submission->batch, task);
 	weft__spin_lock(&pool->lock);
 	pool->busy++;
 	weft__list_push(&pool->outside, &run.link);
 	weft__spin_unlock(&pool->lock);
-	result = job->function(job->arg);
-	if (job->task != NULL)
-		weft__task_end(job->task, WEFT__TASK_DONE, result);
+	weft__jobs_unlock(&pool->shared);
+	atomic_add_relaxed(&pool->run_outside, 1);
+	if (task != NULL) {
+		weft__task_leave(task, WEFT__TASK_RUNNING);
+		weft__task_end(task, WEFT__TASK_DONE, task->function(task->arg));
+	} else {
+		submission->job.function(submission->job.arg);
+	}
 	atomic_add_relaxed(&pool->done_outside, 1);
 	weft__spin_lock(&pool->lock);
 	weft__list_remove(&run.link);
@@ -168,27 +179,24 @@ static void run_outside(weft_pool *pool, const struct weft__job *job)
 		weft__pool_tell_idle(pool, &wakes);
 	weft__spin_unlock(&pool->lock);
 	weft__wakes_ready(&wakes);
+	return 0;
 }
 
-/* With shared.lock held, which it drops. */
+/* Closed is what a drain has closed; a task of the pool may still, and no other comes here then. */
 static int run_here(struct submission *submission)
 {
 	weft_pool *pool = submission->pool;
-	struct weft_task *task = submission->job.task;
+	struct weft_task *task = submission->task;
 
-	pool->submitted++;
+	if ((atomic_load_relaxed(&pool->attention) & WEFT__ATTENTION_STOP) != 0)
+		return -ESHUTDOWN;
 	if (submission->batch != NULL)
 		weft__batch_add(submission->batch, task);
-	weft__jobs_unlock(&pool->shared);
 	if (task != NULL)
 		weft__task_leave(task, WEFT__TASK_RUNNING);
-	if (submission->worker != NULL) {
-		atomic_bump(&submission->worker->run_here, 1);
-		weft__worker_run(submission->worker, &submission->job);
-	} else {
-		atomic_add_relaxed(&pool->run_outside, 1);
-		run_outside(pool, &submission->job);
-	}
+	atomic_bump(&submission->worker->submitted, 1);
+	atomic_bump(&submission->worker->run_here, 1);
+	weft__worker_run(submission->worker, &submission->job);
 	return 0;
 }
 
@@ -213,6 +221,16 @@ static int wait_for_room(struct submission *submission)
 	return code;
 }
 
+static bool runs_here(const struct submission *submission)
+{
+	if (submission->worker == NULL)
+		return false;
+	if (submission->when_full == WEFT_POOL_RUN)
+		return true;
+	return submission->when_full == WEFT_POOL_WAIT && submission->deadline_ns == WEFT_FOREVER &&
+	       weft__worker_has_stack(submission->worker);
+}
+
 static int submit_slow(struct submission *submission)
 {
 	weft_pool *pool = submission->pool;
@@ -229,9 +247,12 @@ static int submit_slow(struct submission *submission)
 			weft__jobs_unlock(&pool->shared);
 			return -EAGAIN;
 		}
-		if (submission->when_full == WEFT_POOL_RUN ||
-		    (worker != NULL && submission->deadline_ns == WEFT_FOREVER && weft__worker_has_stack(worker)))
+		if (submission->when_full == WEFT_POOL_RUN && worker == NULL)
+			return run_outside(submission);
+		if (runs_here(submission)) {
+			weft__jobs_unlock(&pool->shared);
 			return run_here(submission);
+		}
 		error = wait_for_room(submission);
 		if (error < 0)
 			return error;
@@ -244,7 +265,7 @@ static weft__noinline int submit(weft_pool *pool, weft_function *function, void 
 	struct submission submission = {
 		.pool = pool,
 		.worker = worker_of(pool),
-		.job = { function, arg, NULL },
+		.job = { function, arg },
 		.level = WEFT__LEVEL_NORMAL,
 		.when_full = when_full,
 		.deadline_ns = deadline_ns,
@@ -261,22 +282,28 @@ static weft__noinline int submit(weft_pool *pool, weft_function *function, void 
 		submission.batch = options->batch;
 	}
 	if (out_task != NULL || submission.batch != NULL) {
-		submission.job.task = weft__task_create(pool, submission.batch, out_task != NULL);
-		if (submission.job.task == NULL)
+		submission.task = weft__task_create(pool, function, arg, submission.batch, out_task != NULL);
+		if (submission.task == NULL)
 			return -ENOMEM;
+		submission.job = (struct weft__job){ weft__task_run, submission.task };
 	}
 	if (submission.worker != NULL && submission.worker->seat != NULL && pool->route == WEFT_ROUTE_SHARED &&
-	    submission.level == WEFT__LEVEL_NORMAL)
-		error = push_own(pool, submission.worker, &submission.job, submission.batch);
+	    submission.level == WEFT__LEVEL_NORMAL) {
+		bool here = runs_here(&submission);
+
+		error = push_own(pool, submission.worker, &submission.job, submission.batch, here);
+		if (error == -EAGAIN && here)
+			error = run_here(&submission);
+	}
 	if (error == -EAGAIN)
 		error = submit_slow(&submission);
 	if (error == 0) {
 		if (out_task != NULL)
-			*out_task = submission.job.task;
-	} else if (submission.job.task != NULL) {
+			*out_task = submission.task;
+	} else if (submission.task != NULL) {
 		if (out_task != NULL)
-			weft__task_drop(submission.job.task);
-		weft__task_drop(submission.job.task);
+			weft__task_drop(submission.task);
+		weft__task_drop(submission.task);
 	}
 	return error;
 }
@@ -289,8 +316,8 @@ int weft_pool_submit(weft_pool *pool, weft_function *function, void *arg, const 
 	/* What most tasks are that a task submits. */
 	if (likely(worker != NULL && options == NULL && out_task == NULL && function != NULL) &&
 	    likely(pool->route == WEFT_ROUTE_SHARED && worker->seat != NULL)) {
-		struct weft__job job = { function, arg, NULL };
-		int error = push_own(pool, worker, &job, NULL);
+		struct weft__job job = { function, arg };
+		int error = push_own(pool, worker, &job, NULL, pool->when_full != WEFT_POOL_REFUSE);
 
 		if (likely(error != -EAGAIN))
 			return error;

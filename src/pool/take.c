@@ -35,8 +35,10 @@ bool weft__pool_has_work(weft_pool *pool)
 
 static inline void begin(const struct weft__job *job)
 {
-	if (job->task != NULL)
-		weft__task_leave(job->task, WEFT__TASK_RUNNING);
+	struct weft_task *task = weft__job_task(job);
+
+	if (task != NULL)
+		weft__task_leave(task, WEFT__TASK_RUNNING);
 }
 
 static bool take_own(weft_pool *pool, struct weft__seat *seat, struct weft__job *out_job)
@@ -57,23 +59,14 @@ static bool take_own(weft_pool *pool, struct weft__seat *seat, struct weft__job 
 	return taken;
 }
 
-/* The seat's own queue is entered and has room. */
-static void move(struct weft__jobs *from, struct weft__jobs *own, uint32_t count)
-{
-	struct weft__job job;
-
-	while (count-- > 0 && weft__jobs_pop(from, WEFT__LEVEL_NORMAL, &job))
-		weft__jobs_put(own, WEFT__LEVEL_NORMAL, &job);
-}
-
-/* How many of that many jobs of a queue the seat may move, beside the first. */
-static uint32_t may_move(weft_pool *pool, struct weft__seat *seat, uint32_t count)
+/* Moves jobs, beside the first, to the seat's own queue, which is entered. How many. */
+static uint32_t move(weft_pool *pool, struct weft__jobs *from, struct weft__seat *seat, uint32_t count)
 {
 	if (count == 0 || (atomic_load_acquire(&pool->attention) & WEFT__ATTENTION_STOP) != 0)
 		return 0;
 	if (count > WEFT__POOL_MOVE_MAX)
 		count = WEFT__POOL_MOVE_MAX;
-	return weft__jobs_reserve(&seat->own, WEFT__LEVEL_NORMAL, count) == 0 ? count : 0;
+	return weft__jobs_move(from, &seat->own, WEFT__LEVEL_NORMAL, count);
 }
 
 static bool take_shared(struct weft__worker *worker, unsigned level, struct weft__job *out_job)
@@ -95,7 +88,7 @@ static bool take_shared(struct weft__worker *worker, unsigned level, struct weft
 			uint32_t share = weft__jobs_count(shared) / (busy + 1);
 
 			weft__jobs_enter(&worker->seat->own);
-			move(shared, &worker->seat->own, may_move(pool, worker->seat, share));
+			move(pool, shared, worker->seat, share);
 			weft__jobs_leave(&worker->seat->own);
 		}
 	}
@@ -138,8 +131,7 @@ static bool steal_from(struct weft__worker *worker, struct weft__seat *victim, s
 	if (taken) {
 		begin(out_job);
 		flush = weft__credit_add(pool, seat);
-		count = may_move(pool, seat, weft__jobs_count(&victim->own) / 2);
-		move(&victim->own, &seat->own, count);
+		count = move(pool, &victim->own, seat, weft__jobs_count(&victim->own) / 2);
 		atomic_bump(&worker->stolen, count + 1);
 	}
 	weft__jobs_leave(&seat->own);

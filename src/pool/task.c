@@ -86,13 +86,16 @@ static struct weft_task *take_record(struct weft__task_store *store)
 	return task;
 }
 
-struct weft_task *weft__task_create(weft_pool *pool, weft_batch *batch, bool has_handle)
+struct weft_task *weft__task_create(weft_pool *pool, weft_function *function, void *arg, weft_batch *batch,
+				    bool has_handle)
 {
 	struct weft_task *task = take_record(pool->store);
 
 	if (task == NULL)
 		return NULL;
 	task->pool = pool;
+	task->function = function;
+	task->arg = arg;
 	task->batch = batch;
 	atomic_store_relaxed(&task->state, WEFT__TASK_QUEUED);
 	atomic_store_relaxed(&task->references, has_handle ? 2u : 1u);
@@ -153,22 +156,22 @@ void weft__task_end(struct weft_task *task, uint32_t state, int result)
 }
 
 /* With the queue locked. */
-static bool take_locked(struct weft_task *task, struct weft__jobs *queue, uint32_t state, struct weft__job *out_job)
+static bool take_locked(struct weft_task *task, struct weft__jobs *queue, uint32_t state)
 {
 	if (atomic_load_relaxed(&task->queue) != queue)
 		return false;
-	weft__jobs_remove(queue, task->level, task->index, out_job);
+	weft__jobs_remove(queue, task->level, task->chunk, task->index);
 	weft__task_leave(task, state);
 	return true;
 }
 
 /* From the queue of the seat that the worker holds. */
-static bool take_from_own(struct weft__seat *seat, struct weft_task *task, uint32_t state, struct weft__job *out_job)
+static bool take_from_own(struct weft__seat *seat, struct weft_task *task, uint32_t state)
 {
 	bool taken, flush = false;
 
 	weft__jobs_enter(&seat->own);
-	taken = take_locked(task, &seat->own, state, out_job);
+	taken = take_locked(task, &seat->own, state);
 	if (taken)
 		flush = weft__credit_add(task->pool, seat);
 	weft__jobs_leave(&seat->own);
@@ -177,12 +180,12 @@ static bool take_from_own(struct weft__seat *seat, struct weft_task *task, uint3
 	return taken;
 }
 
-static bool take_from(struct weft__jobs *queue, struct weft_task *task, uint32_t state, struct weft__job *out_job)
+static bool take_from(struct weft__jobs *queue, struct weft_task *task, uint32_t state)
 {
 	bool taken;
 
 	weft__jobs_lock(queue);
-	taken = take_locked(task, queue, state, out_job);
+	taken = take_locked(task, queue, state);
 	weft__jobs_unlock(queue);
 	if (taken && task->pool->limited) {
 		struct weft__wakes wakes = { NULL, NULL };
@@ -195,7 +198,7 @@ static bool take_from(struct weft__jobs *queue, struct weft_task *task, uint32_t
 	return taken;
 }
 
-bool weft__task_take(struct weft__worker *worker, struct weft_task *task, uint32_t state, struct weft__job *out_job)
+bool weft__task_take(struct weft__worker *worker, struct weft_task *task, uint32_t state)
 {
 	struct weft__seat *seat = worker != NULL ? worker->seat : NULL;
 
@@ -204,8 +207,8 @@ bool weft__task_take(struct weft__worker *worker, struct weft_task *task, uint32
 
 		if (queue == NULL) /* on its way into its queue, or just out of it */
 			weft__sys_thread_yield();
-		else if (seat != NULL && queue == &seat->own ? take_from_own(seat, task, state, out_job) :
-							       take_from(queue, task, state, out_job))
+		else if (seat != NULL && queue == &seat->own ? take_from_own(seat, task, state) :
+							       take_from(queue, task, state))
 			return true;
 	}
 	return false;
@@ -274,14 +277,13 @@ static bool runs_it(const struct weft__worker *worker, const struct weft_task *t
 int weft_task_wait(weft_task *task, int *out_result)
 {
 	struct weft__worker *worker = weft__worker_self();
-	struct weft__job job;
 
 	if (!has_ended(task) && worker != NULL) {
 		if (runs_it(worker, task))
 			return -EDEADLK;
 		if (worker->pool == task->pool && weft__worker_has_stack(worker) &&
-		    weft__task_take(worker, task, WEFT__TASK_RUNNING, &job))
-			weft__worker_run(worker, &job);
+		    weft__task_take(worker, task, WEFT__TASK_RUNNING))
+			weft__worker_run_task(worker, task);
 	}
 	if (!has_ended(task))
 		wait_for_end(task, WEFT_FOREVER);
@@ -323,9 +325,8 @@ bool weft__task_tell(struct weft_task *task)
 
 int weft_task_cancel(weft_task *task)
 {
-	struct weft__job job;
 
-	if (weft__task_take(weft__worker_self(), task, WEFT__TASK_CANCELLED, &job)) {
+	if (weft__task_take(weft__worker_self(), task, WEFT__TASK_CANCELLED)) {
 		atomic_add_relaxed(&task->pool->cancelled, 1);
 		weft__task_end(task, WEFT__TASK_CANCELLED, -ECANCELED);
 		return 0;

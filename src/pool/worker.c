@@ -30,15 +30,23 @@ bool weft__worker_has_stack(const struct weft__worker *worker)
 	return left > (kept < STACK_KEPT_MAX ? kept : STACK_KEPT_MAX);
 }
 
-static int run_in(struct weft__worker *worker, struct weft_task *task, const struct weft__job *job)
+static int run_in(struct weft__worker *worker, struct weft_task *task, weft_function *function, void *arg)
 {
 	int result;
 
 	task->outer = worker->task;
 	worker->task = task;
-	result = job->function(job->arg);
+	result = function(arg);
 	worker->task = task->outer;
 	return result;
+}
+
+int weft__task_run(void *arg)
+{
+	struct weft_task *task = arg;
+
+	weft__task_end(task, WEFT__TASK_DONE, run_in(weft__worker_self(), task, task->function, task->arg));
+	return 0;
 }
 
 /* One without a record, within another: so that it is not told what the outer one is told. */
@@ -46,7 +54,7 @@ static void run_nameless(struct weft__worker *worker, const struct weft__job *jo
 {
 	struct weft_task nameless = { .state = WEFT__TASK_RUNNING };
 
-	run_in(worker, &nameless, job);
+	run_in(worker, &nameless, job->function, job->arg);
 }
 
 void weft__worker_run(struct weft__worker *worker, const struct weft__job *job)
@@ -54,14 +62,17 @@ void weft__worker_run(struct weft__worker *worker, const struct weft__job *job)
 	uint32_t depth = worker->depth;
 
 	atomic_store_relaxed(&worker->depth, depth + 1);
-	if (unlikely(job->task != NULL))
-		weft__task_end(job->task, WEFT__TASK_DONE, run_in(worker, job->task, job));
-	else if (likely(depth == 0))
+	if (likely(depth == 0 || job->function == weft__task_run))
 		job->function(job->arg);
 	else
 		run_nameless(worker, job);
 	atomic_store_relaxed(&worker->depth, depth);
 	atomic_bump(&worker->completed, 1);
+}
+
+void weft__worker_run_task(struct weft__worker *worker, struct weft_task *task)
+{
+	weft__worker_run(worker, &(struct weft__job){ weft__task_run, task });
 }
 
 static void run_tasks(struct weft__worker *worker)
