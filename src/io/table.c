@@ -103,19 +103,19 @@ static int find_or_make(int fd, struct weft__fd **out_entry)
 }
 
 /*
- * The state, with no closer between close(2) and his last word: the number may be somebody else's
- * by now, and he is about to say that the entry is free. The yield lets him, should he be a thread
- * of this very processor.
+ * For whom finds CLOSING. With references: -EBADF. Without: the closer is about to say his last
+ * word, and the kernel may have given the number out already, to the caller or to another. We wait
+ * for that word; the yield lets the closer speak, should he be a thread of this very processor. If
+ * instead weft has opened the number anew, that was after the caller began: he means the old one,
+ * -EBADF. Returns 0: the entry is free, and what the number is the kernel knows.
  */
-static uint64_t load_settled(struct weft__fd *entry)
+static weft__cold int settle(struct weft__fd *entry, uint64_t *state)
 {
-	uint64_t state = atomic_load_acquire(&entry->state);
-
-	while (unlikely((state & (WEFT__FD_CLOSING | WEFT__FD_REFERENCES)) == WEFT__FD_CLOSING)) {
+	while ((*state & (WEFT__FD_CLOSING | WEFT__FD_REFERENCES)) == WEFT__FD_CLOSING) {
 		weft_yield();
-		state = atomic_load_acquire(&entry->state);
+		*state = atomic_load_acquire(&entry->state);
 	}
-	return state;
+	return *state & (WEFT__FD_CLOSING | WEFT__FD_OWNED) ? -EBADF : 0;
 }
 
 int weft__fd_begin(int fd, struct weft__use *out_use)
@@ -128,11 +128,8 @@ int weft__fd_begin(int fd, struct weft__use *out_use)
 		return error;
 	state = atomic_load_acquire(&entry->state);
 	do {
-		if (unlikely(state & WEFT__FD_CLOSING)) {
-			state = load_settled(entry);
-			if (state & WEFT__FD_CLOSING)
-				return -EBADF;
-		}
+		if (unlikely(state & WEFT__FD_CLOSING) && settle(entry, &state) < 0)
+			return -EBADF;
 		weft__assert((state & WEFT__FD_REFERENCES) != WEFT__FD_REFERENCES);
 	} while (!atomic_cas_acquire(&entry->state, &state, state + 1));
 	*out_use = (struct weft__use){
@@ -240,9 +237,9 @@ int weft__fd_adopt(int fd)
 
 	if (error < 0)
 		return error;
+	state = atomic_load_acquire(&use.entry->state);
 	do {
-		state = load_settled(use.entry);
-		if (state & WEFT__FD_CLOSING)
+		if ((state & WEFT__FD_CLOSING) && settle(use.entry, &state) < 0)
 			return -EBADF;
 		if (state & WEFT__FD_OWNED)
 			return -EEXIST;
@@ -268,7 +265,7 @@ int weft_close(int fd)
 		return error;
 	state = atomic_load_acquire(&use.entry->state);
 	do {
-		if (state & WEFT__FD_CLOSING)
+		if ((state & WEFT__FD_CLOSING) && settle(use.entry, &state) < 0)
 			return -EBADF;
 		/* The table's reference becomes ours to give back; where there is none we take
 		 * one. */

@@ -37,8 +37,8 @@
  * number until after its last.
  * Why the closer's last word comes after close(2) and not before: in between, a call that came too
  * late would find an open number that seems to be nobody's. So it is the other way round, and who
- * finds CLOSING without references waits for that word (begin), or speaks it himself, if he knows
- * that the kernel has given the number out again (open).
+ * finds CLOSING without references waits for that word, or speaks it himself, if he knows that the
+ * kernel has given the number out again (weft__fd_open).
  *
  * Rejected: a lock per entry (two more atomic operations a call, and a holder that is preempted
  * stops the rest); a hash table of the numbers in use (numbers are small and dense); waiting in

@@ -350,6 +350,65 @@ static void of_two_who_close_one_is_refused(void **state)
 	in_each_setting(one_of_two_body, NULL);
 }
 
+/* ---- between close(2) and the closer's last word */
+
+/* As the table is then: the kernel may give the number out, and the entry is still closing. */
+static uint64_t begin_last_word(int fd)
+{
+	struct weft__use use;
+	uint64_t state;
+
+	check_equal(weft__fd_begin(fd, &use), 0);
+	check_equal(weft__fd_end(&use), 0);
+	state = atomic_load_acquire(&use.entry->state) | WEFT__FD_CLOSING;
+	check_equal(state & WEFT__FD_REFERENCES, 0);
+	atomic_store_release(&use.entry->state, state);
+	return state;
+}
+
+static int last_word_body(void *arg)
+{
+	static weft_function *const functions[] = { read_it, close_it, read_it, close_it };
+	static const int expected[] = { 1, 0, -EBADF, -EBADF };
+
+	(void)arg;
+	for (int i = 0; i < 4; i++) {
+		struct weft__fd *entry;
+		weft_thread *thread;
+		uint64_t state;
+		int fds[2];
+
+		/* A stranger has got the number. */
+		check_equal(pipe(fds), 0);
+		check_equal(write(fds[1], "l", 1), 1);
+		state = begin_last_word(fds[0]);
+		entry = weft__fd_find(fds[0]);
+		thread = start(functions[i], &fds[0]);
+		weft_yield();
+		weft_yield();
+		check_equal(entry->state, state); /* it waits */
+		if (i < 2)
+			check(atomic_cas_acq_rel(&entry->state, &state, ((state >> 32) + 1) << 32));
+		else
+			check_equal(weft__fd_open(fds[0], WEFT__FD_STREAM), fds[0]);
+		check_equal(finish(thread), expected[i]);
+		if (expected[i] != 0)
+			check_equal(weft_close(fds[0]), 0);
+		check_equal(weft_close(fds[1]), 0);
+	}
+	return 0;
+}
+
+static void a_number_is_good_before_its_last_closer_is_done(void **state)
+{
+	(void)state;
+	rig_failures = 0;
+	/* On one processor it is known how far the other thread has come. */
+	assert_int_equal(weft_run(last_word_body, NULL, &(weft_sched_options){ .processors = 1 }),
+			 0);
+	assert_int_equal(rig_failures, 0);
+}
+
 /* ---- closed without weft */
 
 static int read_twice(void *arg)
@@ -554,6 +613,7 @@ int main(void)
 		cmocka_unit_test(a_number_is_kept_until_its_last_user_has_left),
 		cmocka_unit_test(a_waiter_never_touches_a_strangers_number),
 		cmocka_unit_test(of_two_who_close_one_is_refused),
+		cmocka_unit_test(a_number_is_good_before_its_last_closer_is_done),
 		cmocka_unit_test(a_number_closed_behind_wefts_back_is_taken_up_again),
 		cmocka_unit_test(an_event_of_another_generation_is_ignored),
 		cmocka_unit_test(a_descriptor_outlives_the_scheduler_that_polled_it),
