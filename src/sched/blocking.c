@@ -12,6 +12,31 @@
 #include "sched/engine.h"
 #include "sys/spin.h"
 
+/* With the lock held: one that can be offered a processor; best one that sleeps on its word. NULL: none. */
+static struct weft__carrier *find_spare(struct weft_sched *sched)
+{
+	struct weft__carrier *in_poller = NULL;
+
+	weft__list_for (link, &sched->spares) {
+		struct weft__carrier *spare = container_of(link, struct weft__carrier, spare);
+
+		/* One that was offered a processor is free again when that was taken back before it woke; not when it has it. */
+		if (spare->given != NULL &&
+		    (atomic_load_relaxed(&spare->given->owner) & ~WEFT__OWNER_IDLE) == (uintptr_t)spare)
+			continue;
+		if (!spare->in_poller)
+			return spare;
+		in_poller = spare;
+	}
+	return in_poller;
+}
+
+static bool has_something(struct weft__processor *processor)
+{
+	return weft__runq_count(&processor->queue) != 0 || atomic_load_relaxed(&processor->queue.hot) != NULL ||
+	       atomic_load_relaxed(&processor->wheel.count) != 0;
+}
+
 /*
  * Offers the processor to a spare carrier. It is not forced upon it: if we are back before the spare has woken we take it again
  * (owner word), and the next bracket finds that spare still on its way and offers it to the same one. So a series of short
@@ -20,27 +45,25 @@
 static bool offer(struct weft__carrier *carrier, struct weft__processor *processor)
 {
 	struct weft_sched *sched = carrier->sched;
-	struct weft__carrier *spare = carrier->offered_to;
-	bool wake = false;
+	struct weft__carrier *spare;
+	bool wake = false, ring = false;
 
 	weft__spin_lock(&sched->lock);
-	if (spare == NULL || spare->given != processor) {
-		struct weft__list *item = weft__list_pop(&sched->spares);
-
-		wake = item != NULL;
-		spare = wake ? container_of(item, struct weft__carrier, spare) : NULL;
-		if (wake)
-			atomic_store_relaxed(&sched->spare_count, sched->spare_count - 1);
-	}
+	spare = find_spare(sched);
 	if (spare != NULL) {
 		carrier->processor = NULL;
-		carrier->offered_to = spare;
-		atomic_store_relaxed(&spare->given, processor);
+		ring = spare->in_poller && has_something(processor);
+		wake = !spare->in_poller && atomic_load_relaxed(&spare->wake_word) == 0;
+		spare->given = processor;
 		atomic_store_release(&processor->owner, (uintptr_t)spare | WEFT__OWNER_IDLE); /* OWNER */
+		if (wake)
+			atomic_store_release(&spare->wake_word, 1);
 	}
 	weft__spin_unlock(&sched->lock);
 	if (wake)
-		weft__carrier_wake(spare);
+		weft__sys_wake(&spare->wake_word, 1);
+	if (ring)
+		weft__wake_idle_global(sched);
 	return spare != NULL;
 }
 
@@ -56,10 +79,8 @@ static void hand_off(struct weft_thread *self)
 	if (atomic_load_relaxed(&carrier->sched->carrier_count) >= WEFT__CARRIERS_MAX)
 		return; /* its neighbours wait: no worse than an undeclared call */
 	carrier->processor = NULL;
-	if (weft__carrier_start(carrier->sched, processor, &carrier->offered_to) < 0) {
-		carrier->processor = processor;
-		atomic_store_release(&processor->owner, (uintptr_t)carrier);
-	}
+	/* If none could be made we have it again, or somebody else has: either will do. */
+	(void)weft__carrier_start(carrier->sched, processor, carrier);
 }
 
 void weft_blocking_begin(void)
@@ -77,16 +98,37 @@ void weft_blocking_begin(void)
 		hand_off(self);
 }
 
+/* With the lock held. */
+static bool take(struct weft__carrier *carrier, struct weft__processor *processor)
+{
+	struct weft_sched *sched = carrier->sched;
+	uintptr_t owner = atomic_load_acquire(&processor->owner);
+	struct weft__carrier *sleeper = (struct weft__carrier *)(owner & ~WEFT__OWNER_IDLE);
+
+	if ((owner & WEFT__OWNER_IDLE) == 0 || !atomic_cas_acq_rel(&processor->owner, &owner, (uintptr_t)carrier)) /* OWNER */
+		return false;
+	carrier->processor = processor;
+	/* It held the processor in the poller, and will find out when it wakes. */
+	if (!sleeper->is_spare) {
+		sleeper->is_spare = true;
+		atomic_store_relaxed(&sleeper->in_poller, true);
+		weft__list_push(&sched->spares, &sleeper->spare);
+		atomic_store_relaxed(&sched->spare_count, sched->spare_count + 1);
+	}
+	return true;
+}
+
 static bool take_idle(struct weft__carrier *carrier)
 {
 	struct weft_sched *sched = carrier->sched;
+	bool taken;
 
-	if (carrier->last != NULL && weft__processor_take(carrier, carrier->last))
-		return true;
-	for (unsigned i = 0; i < sched->processor_count; i++)
-		if (weft__processor_take(carrier, sched->processors[i]))
-			return true;
-	return false;
+	weft__spin_lock(&sched->lock);
+	taken = carrier->last != NULL && take(carrier, carrier->last);
+	for (unsigned i = 0; !taken && i < sched->processor_count; i++)
+		taken = take(carrier, sched->processors[i]);
+	weft__spin_unlock(&sched->lock);
+	return taken;
 }
 
 void weft_blocking_end(void)

@@ -12,7 +12,9 @@
  *
  *   (c) -> (c|IDLE) by c      (c) -> (d|IDLE) by c, hand-off      (c|IDLE) -> (c) by c      (c|IDLE) -> (d) by d
  *
- * A carrier that has lost its processor, or handed it off, is a spare: it sleeps on its own word until a processor is given to it.
+ * A carrier without a processor that runs no thread is a spare, in the scheduler's list, from which it takes itself when it
+ * wakes. Most sleep on their own word. One whose processor was taken while it slept in the poller stays there, and
+ * is a spare all the same: a processor that is offered to it is idle, and whoever is rung serves its queue and timers.
  * models/ownership.pml is this protocol (with the monitor's part, which revokes).
  */
 #ifndef WEFT_SCHED_ENGINE_H
@@ -78,8 +80,9 @@ struct weft__carrier {
 	/* atomic: 1: go on */
 	uint32_t wake_word;
 	/* guarded by sched->lock */
-	struct weft__processor *given; /* offered, and not yet looked at; with wake_word */
-	struct weft__carrier *offered_to; /* whom this carrier offered its processor last */
+	struct weft__processor *given; /* offered, and not yet looked at */
+	bool is_spare;                 /* in sched->spares; it takes itself out when it wakes */
+	bool in_poller;                /* atomic; of a spare: it sleeps there, not on wake_word */
 	struct weft__list all, spare;
 };
 
@@ -124,14 +127,15 @@ void weft__switch_away(struct weft_thread *self, enum weft__after after); /* to 
 void weft__switch_start(struct weft_thread *self);                        /* first thing on a new stack */
 
 /* ---- carrier.c */
-int weft__carrier_start(struct weft_sched *sched, struct weft__processor *processor, struct weft__carrier **out_carrier); /* 0, -ENOMEM, -EAGAIN */
+/* A new carrier, to which the processor is offered. On failure `offerer` (NULL: nobody) has it again, if no other took it. */
+int weft__carrier_start(struct weft_sched *sched, struct weft__processor *processor, struct weft__carrier *offerer); /* 0, -ENOMEM, -EAGAIN */
 void weft__carrier_wake(struct weft__carrier *carrier);
+void weft__carrier_keep(struct weft__carrier *carrier);
 
 /* ---- idle.c */
 struct weft_thread *weft__find_work(struct weft__carrier *carrier); /* waits for some; NULL: lost the processor, or the end */
 void weft__wake_slow(struct weft_sched *sched);
 void weft__look_around(struct weft__processor *processor); /* now and then, while busy: clock, timers, poller, global queue */
-bool weft__processor_take(struct weft__carrier *carrier, struct weft__processor *processor); /* if it is IDLE */
 void weft__search_end(struct weft__carrier *carrier);
 /*
  * After work has been published in the queue of the caller's own processor, where others can take it. A scheduler of one

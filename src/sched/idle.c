@@ -22,7 +22,7 @@
  * busy all along, a carrier that lost its processor. idle++ comes before searching--, or a maker between the two would see neither.
  *
  * Deadlines: a sleeping carrier fires its own processor's timers to the nanosecond; those of the others, in case that they are
- * busy, GRACE later.
+ * busy, GRACE later; of one that is held by a sleeper who does not know it, at once.
  *
  * models/idle.pml is this protocol, with the variants that fail.
  */
@@ -72,9 +72,12 @@ static unsigned fire(struct weft__carrier *carrier, struct weft__wheel *wheel, i
 
 static void poll_now(struct weft__processor *processor, struct weft__carrier *carrier, int64_t now_ns)
 {
+	struct weft__poller_batch batch;
+
 	processor->polled_ns = now_ns;
 	atomic_bump(&processor->polls, 1);
-	if (!weft__poller_wait(&processor->sched->poller, 0))
+	weft__poller_wait(&processor->sched->poller, 0, &batch);
+	if (!weft__poller_deliver(&batch))
 		return;
 	/* The ring that was meant for a sleeper counts as searching; we do not search. */
 	if (!carrier->searching) {
@@ -224,6 +227,15 @@ static bool may_sleep(struct weft_sched *sched)
 	return !work_is_there(sched) || atomic_load_acquire(&sched->searching) != 0;
 }
 
+/* Held by a carrier that sleeps in the poller and does not know it (a spare, see engine.h): it does not look after the timers. */
+static bool is_forlorn(struct weft__processor *processor)
+{
+	uintptr_t owner = atomic_load_acquire(&processor->owner);
+
+	return (owner & WEFT__OWNER_IDLE) != 0 &&
+	       atomic_load_relaxed(&((struct weft__carrier *)(owner & ~WEFT__OWNER_IDLE))->in_poller);
+}
+
 static int64_t sleep_until(struct weft__carrier *carrier)
 {
 	struct weft_sched *sched = carrier->sched;
@@ -235,20 +247,12 @@ static int64_t sleep_until(struct weft__carrier *carrier)
 		if (sched->processors[i] == carrier->processor)
 			continue;
 		next_ns = weft__wheel_next(&sched->processors[i]->wheel);
-		if (next_ns < WEFT_FOREVER - GRACE_NS && next_ns + GRACE_NS < until_ns)
-			until_ns = next_ns + GRACE_NS;
+		if (!is_forlorn(sched->processors[i]))
+			next_ns = next_ns < WEFT_FOREVER - GRACE_NS ? next_ns + GRACE_NS : WEFT_FOREVER;
+		if (next_ns < until_ns)
+			until_ns = next_ns;
 	}
 	return until_ns;
-}
-
-bool weft__processor_take(struct weft__carrier *carrier, struct weft__processor *processor)
-{
-	uintptr_t owner = atomic_load_acquire(&processor->owner);
-
-	if ((owner & WEFT__OWNER_IDLE) == 0 || !atomic_cas_acq_rel(&processor->owner, &owner, (uintptr_t)carrier))
-		return false;
-	carrier->processor = processor;
-	return true;
 }
 
 /* Sleeps in the poller. False: the processor was taken meanwhile. */
@@ -257,9 +261,10 @@ static bool sleep_idle(struct weft__carrier *carrier)
 	struct weft_sched *sched = carrier->sched;
 	struct weft__processor *processor = carrier->processor;
 	uintptr_t mine = (uintptr_t)carrier | WEFT__OWNER_IDLE;
-	bool rung = false;
 	bool was_searching = carrier->searching;
+	struct weft__poller_batch batch;
 
+	batch.count = 0;
 	weft__live_flush(processor);
 	atomic_add_acq_rel(&sched->idle, 1);
 	carrier->searching = false;
@@ -272,18 +277,21 @@ static bool sleep_idle(struct weft__carrier *carrier)
 	if (may_sleep(sched)) {
 		int64_t until_ns = sleep_until(carrier);
 
-		atomic_store_release(&processor->owner, mine); /* OWNER */
 		atomic_bump(&processor->polls, 1);
-		rung = weft__poller_wait(&sched->poller, until_ns);
+		atomic_store_release(&processor->owner, mine); /* OWNER */
+		weft__poller_wait(&sched->poller, until_ns, &batch);
 		if (!atomic_cas_acq_rel(&processor->owner, &mine, (uintptr_t)carrier)) /* OWNER */
 			carrier->processor = NULL;
+		else if (carrier->is_spare)
+			weft__carrier_keep(carrier);
 	} else if (sched->processor_count > 1) {
 		/* REFUSED: who made that work may have relied on a searcher. Now it is us, so that search_end wakes another. */
 		atomic_add_acq_rel(&sched->searching, 1);
 		carrier->searching = true;
 	}
 	atomic_sub_acq_rel(&sched->idle, 1);
-	if (rung)
+	/* Only now: threads are made ready on the processor, if that is still ours. (OWNER) */
+	if (weft__poller_deliver(&batch))
 		carrier->searching = true;
 	return carrier->processor != NULL;
 }

@@ -6,7 +6,6 @@
 #include "sys/sys.h"
 
 #define BELL_TAG UINT64_MAX
-#define EVENTS_MAX 128
 
 const struct weft__poller_events *weft__poller_events;
 
@@ -78,14 +77,18 @@ void weft__poller_remove(struct weft__poller *poller, int fd)
 		atomic_add_relaxed(&poller->fds, UINT32_MAX);
 }
 
-bool weft__poller_wait(struct weft__poller *poller, int64_t deadline_ns)
+void weft__poller_wait(struct weft__poller *poller, int64_t deadline_ns, struct weft__poller_batch *out_batch)
 {
-	struct weft__sys_event events[EVENTS_MAX];
-	int count = weft__sys_poller_wait(poller->set, events, EVENTS_MAX, deadline_ns);
+	out_batch->count = weft__sys_poller_wait(poller->set, out_batch->events, WEFT__POLLER_BATCH, deadline_ns);
+	atomic_add_relaxed(&poller->waits, 1);
+}
+
+bool weft__poller_deliver(const struct weft__poller_batch *batch)
+{
+	const struct weft__sys_event *events = batch->events;
 	bool rung = false;
 
-	atomic_add_relaxed(&poller->waits, 1);
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < batch->count; i++)
 		if (events[i].tag == BELL_TAG) /* added, it brings an event that is no ring: it can be written */
 			rung |= (events[i].ready & WEFT__POLL_READ) != 0;
 		else

@@ -15,6 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "sys/sys.h"
+
 struct weft__poller {
 	int set;
 	int bell;
@@ -37,8 +39,18 @@ int weft__poller_add(struct weft__poller *poller, int fd, uint64_t tag);
 int weft__poller_once(struct weft__poller *poller, int fd, uint32_t wanted, uint64_t tag);
 void weft__poller_remove(struct weft__poller *poller, int fd);
 
-/* Delivers events, waits for some until the deadline (0: only looks). True: a ring was among them. */
-bool weft__poller_wait(struct weft__poller *poller, int64_t deadline_ns);
+#define WEFT__POLLER_BATCH 128
+struct weft__poller_batch {
+	int count;
+	struct weft__sys_event events[WEFT__POLLER_BATCH];
+};
+
+/*
+ * Waits for events until the deadline (0: only looks), and delivers them. Two steps, because who slept must first know
+ * whether it still holds its processor: threads are made ready on it. deliver: true: a ring was among them.
+ */
+void weft__poller_wait(struct weft__poller *poller, int64_t deadline_ns, struct weft__poller_batch *out_batch);
+bool weft__poller_deliver(const struct weft__poller_batch *batch);
 
 void weft__poller_ring(struct weft__poller *poller);
 

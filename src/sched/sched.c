@@ -128,14 +128,16 @@ static void take_away(struct weft_sched *sched)
 
 	weft__spin_lock(&sched->lock);
 	atomic_store_release(&sched->stopping, true);
-	while ((item = weft__list_pop(&sched->spares)) != NULL)
-		weft__carrier_wake(container_of(item, struct weft__carrier, spare));
+	weft__list_for (link, &sched->spares)
+		weft__carrier_wake(container_of(link, struct weft__carrier, spare));
 	weft__spin_unlock(&sched->lock);
 	weft__poller_ring(&sched->poller);
+	/* All have ended before any record goes: they look at each other's (owner words, the list of spares). */
+	weft__list_for (link, &sched->carriers)
+		weft__sys_thread_join(container_of(link, struct weft__carrier, all)->kernel_thread);
 	while ((item = weft__list_pop(&sched->carriers)) != NULL) {
 		struct weft__carrier *carrier = container_of(item, struct weft__carrier, all);
 
-		weft__sys_thread_join(carrier->kernel_thread);
 		weft__sys_unreserve(carrier, (sizeof *carrier + WEFT__PAGE - 1) & ~(WEFT__PAGE - 1));
 	}
 	while (atomic_load_acquire(&sched->visitors) != 0) /* VISIT */
@@ -149,13 +151,12 @@ static void take_away(struct weft_sched *sched)
 
 static int start(struct weft_sched *sched)
 {
-	struct weft__carrier *carrier;
 	int error = 0;
 
 	for (unsigned i = 0; error == 0 && i < sched->processor_count; i++)
 		error = make_processor(sched, i);
 	for (unsigned i = 0; error == 0 && i < sched->processor_count; i++)
-		error = weft__carrier_start(sched, sched->processors[i], &carrier);
+		error = weft__carrier_start(sched, sched->processors[i], NULL);
 	return error;
 }
 
