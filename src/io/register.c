@@ -162,12 +162,17 @@ static void forget(struct weft__fd *entry, struct weft__poller *poller)
 {
 	struct weft__poller *at = atomic_load_acquire(&entry->poller); /* pairs with MOVED */
 
-	while (at == WEFT__FD_MOVING) {
-		weft__sys_thread_yield();
-		at = atomic_load_acquire(&entry->poller);
+	for (;;) {
+		if (at == WEFT__FD_MOVING) {
+			weft__sys_thread_yield();
+			at = atomic_load_acquire(&entry->poller);
+		} else if (at != poller) {
+			return;
+		} else if (atomic_cas_acq_rel(&entry->poller, &at, NULL)) {
+			break;
+		}
 	}
-	if (at == poller && atomic_cas_acq_rel(&entry->poller, &at, NULL))
-		weft__fd_wake(entry, 0);
+	weft__fd_wake(entry, 0);
 }
 
 static void closing(struct weft__poller *poller)
