@@ -27,6 +27,7 @@
  * models/idle.pml is this protocol, with the variants that fail.
  */
 #include "base/panic.h"
+#include "mem/stack.h"
 #include "sched/engine.h"
 
 #define GRACE_NS (10 * WEFT_MS)
@@ -266,6 +267,7 @@ static bool sleep_idle(struct weft__carrier *carrier)
 
 	batch.count = 0;
 	weft__live_flush(processor);
+	weft__stack_settle(); /* nearly free when nothing is above the bound */
 	atomic_add_acq_rel(&sched->idle, 1);
 	carrier->searching = false;
 	if (was_searching)
