@@ -7,9 +7,13 @@ static const struct {
 	const char *group;
 	const struct scenario *scenarios;
 } lists[] = {
-	{ "sys", sys_scenarios },   { "thread", thread_scenarios },
-	{ "sync", sync_scenarios }, { "time", time_scenarios },
-	{ "io", io_scenarios },     { "failure", failure_scenarios },
+	{ "sys", sys_scenarios },
+	{ "thread", thread_scenarios },
+	{ "sync", sync_scenarios },
+	{ "time", time_scenarios },
+	{ "io", io_scenarios },
+	{ "failure", failure_scenarios },
+	{ "pool", pool_scenarios },
 };
 
 static bool bears(const char *name, const char *group, const struct scenario *scenario)

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+/* Pools: every task runs once or is said not to, whatever is drawn for the pool, and however it ends. */
+#include <errno.h>
+#include <string.h>
+
+#include "engine.h"
+
+#define TASKS 12
+#define SUBMITTERS 3
+
+struct job {
+	struct office *office;
+	int32_t runs; /* atomic */
+	unsigned depth;
+};
+
+struct office {
+	weft_pool *pool;
+	struct job jobs[SUBMITTERS][TASKS];
+	int32_t ran, refused, cancelled; /* atomic */
+	uint32_t submitters;             /* atomic */
+	bool stopping;                   /* a submit may be refused */
+	bool held;                       /* handles are waited for */
+};
+
+static unsigned choose_route(void *arg, uint64_t key, unsigned worker_count)
+{
+	(void)arg;
+	(void)worker_count;
+	return (unsigned)key * 7;
+}
+
+static weft_pool_options draw_options(void)
+{
+	static const size_t rooms[] = { 0, 1, 2, 5 };
+	weft_pool_options options = {
+		.kind = weft__sim_choose(2) ? WEFT_KERNEL : WEFT_LIGHT,
+		.workers = 1 + weft__sim_choose(3),
+		.processors = 1 + weft__sim_choose(2),
+		.queue_max = rooms[weft__sim_choose(4)],
+		.when_full = (weft_pool_full)weft__sim_choose(3),
+		.route = (weft_route)weft__sim_choose(5),
+	};
+
+	if (options.route == WEFT_ROUTE_FUNCTION)
+		options.route_function = choose_route;
+	if (weft__sim_choose(3) == 0) {
+		options.workers_max = options.workers + 2;
+		options.idle_ns = 1 + weft__sim_choose(50000);
+	}
+	return options;
+}
+
+static void open_office(struct office *office)
+{
+	const weft_pool_options options = draw_options();
+
+	engine_watch();
+	memset(office, 0, sizeof *office);
+	for (int i = 0; i < SUBMITTERS; i++)
+		for (int j = 0; j < TASKS; j++)
+			office->jobs[i][j].office = office;
+	weft__sim_check(weft_pool_create(&options, &office->pool) == 0);
+}
+
+static int do_job(void *arg);
+
+/* Submits from within and waits for it: never a deadlock, not even with one worker. */
+static void delegate(struct job *job)
+{
+	struct job part = { .office = job->office, .depth = job->depth + 1 };
+	weft_task *task;
+	int result = 0;
+	int code = weft_pool_submit(job->office->pool, do_job, &part, NULL, &task);
+
+	if (code == 0)
+		code = weft_task_wait(task, &result);
+	if (code == 0)
+		weft__sim_check(result == 3 && part.runs == 1);
+	else
+		weft__sim_check(part.runs == 0 &&
+				(code == -EAGAIN || (job->office->stopping &&
+						     (code == -ECANCELED || code == -ESHUTDOWN))));
+}
+
+static int do_job(void *arg)
+{
+	struct job *job = arg;
+
+	weft__sim_check(atomic_add_acq_rel(&job->runs, 1) == 0);
+	switch (weft__sim_choose(6)) {
+	case 0:
+		weft_blocking_begin();
+		engine_dawdle();
+		weft_blocking_end();
+		break;
+	case 1:
+		if (job->depth < 2)
+			delegate(job);
+		break;
+	default:
+		engine_dawdle();
+		break;
+	}
+	atomic_add_relaxed(&job->office->ran, 1);
+	return 3;
+}
+
+/* Whatever way, it ends: 0, -ECANCELED. */
+static int await_task(weft_task *task, int *out_result)
+{
+	int code;
+
+	do
+		code = weft__sim_choose(2) ? weft_task_wait_until(task, engine_deadline(), out_result) :
+					     weft_task_wait(task, out_result);
+	while (code == -ETIMEDOUT);
+	return code;
+}
+
+static void finish_task(struct office *office, struct job *job, weft_task *task)
+{
+	int result = 0, code;
+
+	if (weft__sim_choose(8) == 0)
+		weft_task_cancel(task);
+	if (!office->held && weft__sim_choose(3) == 0) {
+		weft_task_release(task);
+		return;
+	}
+	code = await_task(task, &result);
+	weft__sim_check(code == 0 || code == -ECANCELED);
+	weft__sim_check(atomic_load_acquire(&job->runs) == (code == 0));
+	if (code == 0)
+		weft__sim_check(result == 3);
+	else
+		atomic_add_relaxed(&office->cancelled, 1);
+}
+
+static int submit_job(struct office *office, struct job *job, weft_task **out_task)
+{
+	const weft_task_options options = {
+		.priority = (int)weft__sim_choose(3) - 1,
+		.key = weft__sim_choose(5),
+	};
+
+	switch (weft__sim_choose(4)) {
+	case 0:
+		return weft_pool_submit_try(office->pool, do_job, job, &options, out_task);
+	case 1:
+		return weft_pool_submit_until(office->pool, do_job, job, &options, engine_deadline(), out_task);
+	default:
+		return weft_pool_submit(office->pool, do_job, job, &options, out_task);
+	}
+}
+
+static void *submit_jobs(void *arg)
+{
+	struct office *office = arg;
+	struct job *jobs = office->jobs[atomic_add_relaxed(&office->submitters, 1u)];
+	weft_task *tasks[TASKS] = { NULL };
+
+	for (int i = 0; i < TASKS; i++) {
+		bool handle = office->held || weft__sim_choose(2);
+		int code = submit_job(office, &jobs[i], handle ? &tasks[i] : NULL);
+
+		weft__sim_check(code == 0 || code == -EAGAIN || code == -ETIMEDOUT ||
+				(code == -ESHUTDOWN && office->stopping));
+		if (code < 0) {
+			weft__sim_check(atomic_load_relaxed(&jobs[i].runs) == 0);
+			atomic_add_relaxed(&office->refused, 1);
+			tasks[i] = NULL;
+		}
+		engine_dawdle();
+	}
+	for (int i = 0; i < TASKS; i++)
+		if (tasks[i] != NULL)
+			finish_task(office, &jobs[i], tasks[i]);
+	return NULL;
+}
+
+static void check_at_most_once(struct office *office)
+{
+	for (int i = 0; i < SUBMITTERS; i++)
+		for (int j = 0; j < TASKS; j++)
+			weft__sim_check(office->jobs[i][j].runs <= 1);
+}
+
+/* ---- until the end: every task that was taken and not cancelled has run */
+
+static void tasks_run_once(void *arg)
+{
+	struct office office;
+	weft__sys_thread others[SUBMITTERS - 1];
+	weft_pool_stats stats;
+
+	(void)arg;
+	open_office(&office);
+	for (int i = 0; i < SUBMITTERS - 1; i++)
+		others[i] = engine_foreign(submit_jobs, &office);
+	submit_jobs(&office);
+	for (int i = 0; i < SUBMITTERS - 1; i++)
+		weft__sys_thread_join(others[i]);
+	weft__sim_check(weft_pool_drain(office.pool) == 0);
+	weft_pool_stats_get(office.pool, &stats);
+	weft__sim_check(stats.queued == 0 && stats.running == 0);
+	weft__sim_check(stats.submitted == stats.completed + stats.cancelled);
+	weft__sim_check(weft_pool_destroy(office.pool) == 0);
+	check_at_most_once(&office);
+	engine_check_clean();
+}
+
+/* ---- stopped while others submit: what did not run is said to be cancelled */
+
+static void stopping_loses_none(void *arg)
+{
+	struct office office;
+	weft__sys_thread others[SUBMITTERS];
+	int32_t left_out = 0;
+
+	(void)arg;
+	open_office(&office);
+	office.stopping = true;
+	office.held = true;
+	for (int i = 0; i < SUBMITTERS; i++)
+		others[i] = engine_foreign(submit_jobs, &office);
+	for (int i = (int)weft__sim_choose(20); i > 0; i--)
+		engine_dawdle();
+	weft__sim_check(weft_pool_stop(office.pool) >= 0);
+	for (int i = 0; i < SUBMITTERS; i++)
+		weft__sys_thread_join(others[i]);
+	weft__sim_check(weft_pool_destroy(office.pool) == 0);
+	check_at_most_once(&office);
+	for (int i = 0; i < SUBMITTERS; i++)
+		for (int j = 0; j < TASKS; j++)
+			left_out += office.jobs[i][j].runs == 0;
+	weft__sim_check(left_out == office.refused + office.cancelled);
+	engine_check_clean();
+}
+
+/* ---- batches, within a scheduler, while the pool is resized and drained */
+
+static int in_batch(void *arg)
+{
+	engine_dawdle();
+	return do_job(arg);
+}
+
+static int batches_app(void *arg)
+{
+	struct office *office = arg;
+	weft_batch *batch;
+	weft_task_options options = { 0 };
+
+	weft__sim_check(weft_batch_create(&batch) == 0);
+	options.batch = batch;
+	for (int round = 0; round < SUBMITTERS; round++) {
+		int32_t taken = 0, ran = 0;
+		int code;
+
+		for (int i = 0; i < TASKS; i++) {
+			code = weft_pool_submit(office->pool, in_batch, &office->jobs[round][i], &options, NULL);
+			weft__sim_check(code == 0 || code == -EAGAIN);
+			taken += code == 0;
+		}
+		if (weft__sim_choose(3) == 0)
+			weft__sim_check(weft_pool_resize(office->pool, 1 + weft__sim_choose(4)) == 0);
+		if (weft__sim_choose(4) == 0)
+			taken -= (int32_t)weft_batch_cancel(batch);
+		do
+			code = weft__sim_choose(2) ? weft_batch_wait_until(batch, engine_deadline()) :
+						     weft_batch_wait(batch);
+		while (code == -ETIMEDOUT);
+		weft__sim_check(code == 0 || code == -ECANCELED);
+		for (int i = 0; i < TASKS; i++)
+			ran += atomic_load_acquire(&office->jobs[round][i].runs);
+		weft__sim_check(ran == taken);
+	}
+	weft_batch_destroy(batch);
+	return 0;
+}
+
+static void batches(void *arg)
+{
+	struct office office;
+
+	(void)arg;
+	open_office(&office);
+	weft__sim_check(engine_run(batches_app, &office) == 0);
+	weft__sim_check(weft_pool_destroy(office.pool) == 0);
+	check_at_most_once(&office);
+	engine_check_clean();
+}
+
+const struct scenario pool_scenarios[] = {
+	{ .name = "tasks-run-once", .run = tasks_run_once, .options = { .spurious = 20, .eintr = 20 } },
+	{ .name = "stopping-loses-none", .run = stopping_loses_none, .options = { .spurious = 20, .eintr = 20 } },
+	{ .name = "batches", .run = batches, .options = { .spurious = 20, .eintr = 20 } },
+	{ 0 },
+};
