@@ -12,8 +12,10 @@
 #include "results.h"
 
 static const struct bench *const benches[] = {
-	&bench_switch_raw, &bench_yield, &bench_spawn_join,   &bench_spawn_batch, &bench_mutex,
-	&bench_semaphore,  &bench_sleep, &bench_park_million, &bench_steal,       &bench_idle,
+	&bench_switch_raw,   &bench_yield,     &bench_spawn_join,   &bench_spawn_batch,
+	&bench_mutex,        &bench_semaphore, &bench_sleep,        &bench_park_million,
+	&bench_steal,        &bench_idle,      &bench_pool_outside, &bench_pool_inside,
+	&bench_pool_latency, &bench_pool_idle, &bench_pool_blocked,
 };
 
 enum { BENCHES = sizeof benches / sizeof benches[0], RUNS = 5 };
@@ -40,9 +42,9 @@ static const char help[] =
 	"Read the ratio between two lines, never the time alone.\n"
 	"\n"
 	"  --list            the benchmarks, and what each of them measures\n"
-	"  --peers           the same work on other systems in turn, and the ratio to them\n"
+	"  --peers           the same work on other systems in turn, and the ratio\n"
 	"                    (the programs in the folder 'peers' beside this command)\n"
-	"  --kind KIND       threads of this kind, light or kernel, where there is a choice\n"
+	"  --kind KIND       threads of this kind, light or kernel, if there is a choice\n"
 	"  --runs N          how often each is measured (default 5); the median counts\n"
 	"  --quick           once, with little work: whether all of it runs, not how fast\n"
 	"  --json            one object a line, for machines\n"
@@ -51,7 +53,7 @@ static const char help[] =
 	"examples: weft bench yield mutex --peers\n"
 	"          weft bench --kind kernel --json >figures\n"
 	"\n"
-	"Exit status: 0 done, 1 a run failed (its line is missing), 2 unknown name or option.\n";
+	"Exit status: 0 done, 1 a run failed (no line for it), 2 unknown name or option.\n";
 
 static int list_all(void)
 {

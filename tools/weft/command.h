@@ -7,7 +7,7 @@
 #define WEFT_TOOLS_COMMAND_H
 
 int weft__command_bench(int argc, char **argv);
-int weft__command_serve(int argc, char **argv) __attribute__((weak)); /* not in every build */
+int weft__command_serve(int argc, char **argv);
 
 /* The name that `word` was most likely meant to be; NULL: none is near. names ends with NULL. */
 const char *weft__command_nearest(const char *word, const char *const names[]);

@@ -21,7 +21,7 @@ static int show_help(int argc, char **argv);
 
 static const struct command {
 	const char *name, *what;
-	int (*run)(int argc, char **argv); /* NULL: not in this build */
+	int (*run)(int argc, char **argv);
 } commands[] = {
 	{ "serve", "answer HTTP from a directory, and show the threads that do it",
 	  weft__command_serve },
@@ -41,15 +41,14 @@ static void print_help(FILE *to)
 	      "\n",
 	      to);
 	for (int i = 0; i < COMMANDS; i++)
-		if (commands[i].run != NULL)
-			fprintf(to, "  %-10s%s\n", commands[i].name, commands[i].what);
+		fprintf(to, "  %-10s%s\n", commands[i].name, commands[i].what);
 	fputs("\n'weft COMMAND --help' says what a command takes.\n", to);
 }
 
 static const struct command *find(const char *name)
 {
 	for (int i = 0; i < COMMANDS; i++)
-		if (commands[i].run != NULL && strcmp(commands[i].name, name) == 0)
+		if (strcmp(commands[i].name, name) == 0)
 			return &commands[i];
 	return NULL;
 }
@@ -57,12 +56,10 @@ static const struct command *find(const char *name)
 static int say_unknown(const char *name)
 {
 	const char *names[COMMANDS + 1], *nearest;
-	int count = 0;
 
 	for (int i = 0; i < COMMANDS; i++)
-		if (commands[i].run != NULL)
-			names[count++] = commands[i].name;
-	names[count] = NULL;
+		names[i] = commands[i].name;
+	names[COMMANDS] = NULL;
 	nearest = weft__command_nearest(name, names);
 	fprintf(stderr, "weft: there is no command '%s'", name);
 	if (nearest != NULL)

@@ -1,0 +1,66 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""bench_smoke.py WEFT: every benchmark runs, with little work, and says so in the promised form."""
+
+import json
+import subprocess
+import sys
+
+weft = sys.argv[1]
+KEYS = ['bench', 'case', 'kind', 'who', 'value', 'unit', 'runs', 'min', 'max']
+bad = 0
+
+
+def complain(text):
+    global bad
+    print(text, file=sys.stderr)
+    bad = 1
+
+
+def run(*args):
+    return subprocess.run([weft, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def check(line, kind):
+    found = json.loads(line)
+    if list(found) != KEYS:
+        complain(f'{line}: not the fields {KEYS}')
+        return
+    if found['who'] != 'weft' or found['kind'] not in kind:
+        complain(f'{line}: who?')
+    if found['runs'] != 2 or not found['min'] <= found['value'] <= found['max']:
+        complain(f'{line}: not a median of two')
+    if not found['unit'] or found['min'] < 0:
+        complain(f'{line}: of what?')
+    if found['case'] == 'trapped' and found['min'] != 1000:
+        complain(f'{line}: a guard did not trap')
+    seen.add(found['bench'])
+
+
+listed = [line.split()[0] for line in run('bench', '--list').stdout.splitlines()]
+if len(listed) < 10:
+    complain(f'only {listed} are listed')
+for args, kinds in ((), ('light', 'kernel')), (('--kind', 'kernel'), ('kernel',)):
+    seen = set()
+    result = run('bench', '--quick', '--runs', '2', '--json', *args)
+    if result.returncode != 0:
+        complain(f'bench {args}: exit status {result.returncode}\n{result.stderr}')
+    for text in result.stdout.splitlines():
+        check(text, kinds)
+    if not args and seen != set(listed):
+        complain(f'listed and not measured: {set(listed) - seen}')
+
+# What it says to those who ask for what there is not.
+for args, said in ((('bench', 'yeild'), "did you mean 'yield'"), (('bnech',), "did you mean 'bench'"),
+                   (('bench', '--runs', '0'), '1 to 1000'), (('bench', '--kind', 'user'), "'light' or 'kernel'"),
+                   (('bench', '--jsn'), "'--jsn'"), ((), 'usage: weft COMMAND')):
+    result = run(*args)
+    if result.returncode != 2 or said not in result.stderr or result.stdout:
+        complain(f'weft {args}: exit status {result.returncode}, {result.stderr!r}')
+for args in ('--help',), ('help',), ('help', 'bench'), ('bench', '--help'), ('version',):
+    result = run(*args)
+    lines = result.stdout.splitlines()
+    if result.returncode != 0 or not 0 < len(lines) <= 24 or max(map(len, lines)) > 80:
+        complain(f'weft {args}: does not fit a screen')
+
+sys.exit(bad)
