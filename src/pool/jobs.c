@@ -11,18 +11,21 @@
 
 #define COPY_MAX 64u
 
-void weft__jobs_init(struct weft__jobs *queue, bool biased)
+void weft__jobs_init(struct weft__jobs *queue, struct weft__chunk_store *store, bool biased)
 {
 	memset(queue, 0, sizeof *queue);
 	queue->biased = biased;
+	queue->store = store;
 }
 
 void weft__jobs_fini(struct weft__jobs *queue)
 {
 	weft__assert(queue->count == 0);
 	for (unsigned i = 0; i < WEFT_PRIORITY_COUNT; i++)
-		free(queue->levels[i].last); /* an only one, and empty */
-	free(queue->spare);
+		if (queue->levels[i].last != NULL) /* an only one, and empty */
+			weft__chunk_give(queue->store, queue->levels[i].last);
+	if (queue->spare != NULL)
+		weft__chunk_give(queue->store, queue->spare);
 }
 
 void weft__jobs_enter_slow(struct weft__jobs *queue)
@@ -51,10 +54,8 @@ void weft__jobs_lock(struct weft__jobs *queue)
 	}
 }
 
-void weft__jobs_placed(struct weft__jobs *queue, unsigned level, struct weft__chunk *chunk, const struct weft__job *job)
+void weft__jobs_placed(struct weft__jobs *queue, unsigned level, struct weft__chunk *chunk, struct weft_task *task)
 {
-	struct weft_task *task = job->arg;
-
 	task->level = (uint8_t)level;
 	task->chunk = chunk;
 	task->index = chunk->tail;
@@ -90,7 +91,15 @@ static void free_chunk(struct weft__jobs *queue, struct weft__chunk *chunk)
 	if (queue->spare == NULL)
 		queue->spare = chunk;
 	else
-		free(chunk);
+		weft__chunk_give(queue->store, chunk);
+}
+
+static void reset_chunk(struct weft__chunk *chunk)
+{
+	chunk->head = 0;
+	chunk->tail = 0;
+	chunk->holes = 0;
+	chunk->records = 0;
 }
 
 int weft__jobs_extend(struct weft__jobs *queue, unsigned level)
@@ -99,24 +108,29 @@ int weft__jobs_extend(struct weft__jobs *queue, unsigned level)
 
 	queue->spare = NULL;
 	if (chunk == NULL) {
-		chunk = malloc(sizeof *chunk);
+		chunk = weft__chunk_take(queue->store);
 		if (chunk == NULL)
 			return -ENOMEM;
 	}
-	chunk->head = 0;
-	chunk->tail = 0;
-	chunk->live = 0;
-	chunk->records = 0;
+	reset_chunk(chunk);
 	append_chunk(&queue->levels[level], chunk);
 	return 0;
 }
 
+/* A chunk without a job: the only one stays. */
+static void drop_chunk(struct weft__jobs *queue, struct weft__level *at, struct weft__chunk *chunk)
+{
+	if (at->first == at->last) {
+		reset_chunk(chunk);
+	} else {
+		unlink_chunk(at, chunk);
+		free_chunk(queue, chunk);
+	}
+}
+
 void weft__jobs_shorten(struct weft__jobs *queue, unsigned level)
 {
-	struct weft__chunk *first = queue->levels[level].first;
-
-	unlink_chunk(&queue->levels[level], first);
-	free_chunk(queue, first);
+	drop_chunk(queue, &queue->levels[level], queue->levels[level].first);
 }
 
 unsigned weft__jobs_first_level(const struct weft__jobs *queue)
@@ -134,13 +148,13 @@ static void move_chunk(struct weft__jobs *from, struct weft__jobs *to, unsigned 
 	struct weft__chunk *last = to->levels[level].last;
 
 	unlink_chunk(&from->levels[level], chunk);
-	if (last != NULL && last->live == 0) {
+	if (last != NULL && weft__chunk_is_empty(last)) {
 		unlink_chunk(&to->levels[level], last);
 		free_chunk(to, last);
 	}
 	append_chunk(&to->levels[level], chunk);
-	atomic_bump(&from->count, -(uint32_t)chunk->live);
-	atomic_bump(&to->count, chunk->live);
+	atomic_bump(&from->count, -weft__chunk_count(chunk));
+	atomic_bump(&to->count, weft__chunk_count(chunk));
 	for (unsigned i = chunk->head; chunk->records != 0 && i < chunk->tail; i++)
 		if (chunk->jobs[i].function == weft__task_run)
 			atomic_store_release(&((struct weft_task *)chunk->jobs[i].arg)->queue, to);
@@ -155,10 +169,10 @@ uint32_t weft__jobs_move(struct weft__jobs *from, struct weft__jobs *to, unsigne
 {
 	struct weft__level *at = &from->levels[level];
 	uint32_t left = count;
-	struct weft__job job;
+	struct weft__job job = { NULL, NULL };
 
-	while (left > 0 && at->first != at->last && at->first->live <= left) {
-		left -= at->first->live;
+	while (left > 0 && at->first != at->last && weft__chunk_count(at->first) <= left) {
+		left -= weft__chunk_count(at->first);
 		move_chunk(from, to, level, at->first);
 	}
 	/* If that was none, copies. Room first: what was popped must not be lost. */
@@ -166,7 +180,7 @@ uint32_t weft__jobs_move(struct weft__jobs *from, struct weft__jobs *to, unsigne
 		if (is_full(&to->levels[level]) && weft__jobs_extend(to, level) < 0)
 			break;
 		weft__jobs_pop(from, level, &job);
-		weft__jobs_push(to, level, &job);
+		weft__jobs_push(to, level, job.function, job.arg);
 		left--;
 	}
 	return count - left;
@@ -178,18 +192,13 @@ void weft__jobs_remove(struct weft__jobs *queue, unsigned level, struct weft__ch
 
 	weft__assert(index >= chunk->head && index < chunk->tail && chunk->jobs[index].function != NULL);
 	chunk->jobs[index].function = NULL;
+	chunk->holes++;
 	atomic_bump(&queue->count, -1);
-	if (--chunk->live == 0) {
-		chunk->head = 0;
-		chunk->tail = 0;
-		chunk->records = 0;
-		if (at->first != at->last) {
-			unlink_chunk(at, chunk);
-			free_chunk(queue, chunk);
-		}
+	if (weft__chunk_is_empty(chunk)) {
+		drop_chunk(queue, at, chunk);
 		return;
 	}
 	/* The last ones at once: who submits and waits in a loop leaves nothing behind. */
-	while (chunk->jobs[chunk->tail - 1].function == NULL)
+	for (; chunk->jobs[chunk->tail - 1].function == NULL; chunk->holes--)
 		chunk->tail--;
 }

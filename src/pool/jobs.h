@@ -4,8 +4,7 @@
  * one that somebody holds a handle of (or that is in a batch) has a record, which knows where its job lies, so that it can be
  * taken out of the middle: its slot is emptied, and passed over later.
  *
- * A chunk holds slots from `head` to `tail`, of which `live` are not empty. Only the last is pushed to; none but an only one is
- * without a live job. When many jobs go to another queue their chunks go.
+ * Only the last chunk is pushed to, and none but an only one is without a job. When many jobs go to another queue their chunks go.
  *
  * Everything is guarded by the queue's lock. A biased queue has an owner, the worker that holds its seat, who locks it without a
  * locked instruction (BIAS):
@@ -35,28 +34,13 @@
 
 #include "base/atomic.h"
 #include "base/compiler.h"
+#include "pool/chunk.h"
 #include "sys/spin.h"
 
 enum weft__level_name {
 	WEFT__LEVEL_HIGH,
 	WEFT__LEVEL_NORMAL,
 	WEFT__LEVEL_LOW,
-};
-
-/* One with a record: function is weft__task_run, arg the record. */
-struct weft__job {
-	weft_function *function; /* NULL: an empty slot */
-	void *arg;
-};
-
-#define WEFT__CHUNK_JOBS 252u /* a chunk is a little less than a page */
-
-struct weft__chunk {
-	struct weft__chunk *next, *prev;
-	uint16_t head, tail;
-	uint16_t live;
-	uint16_t records; /* jobs with a record that were ever put here: 0: none is here */
-	struct weft__job jobs[WEFT__CHUNK_JOBS];
 };
 
 struct weft__level {
@@ -66,16 +50,17 @@ struct weft__level {
 struct weft__jobs {
 	uint32_t inside; /* atomic, owner writes: BIAS */
 	bool biased;     /* constant */
-	uint32_t count;  /* atomic for readers: live jobs */
+	uint32_t count;  /* atomic for readers: jobs */
 	struct weft__level levels[WEFT_PRIORITY_COUNT];
-	struct weft__chunk *spare; /* a free one, or NULL */
+	struct weft__chunk *spare;       /* a free one, or NULL */
+	struct weft__chunk_store *store; /* constant */
 	uint32_t lock weft__aligned(WEFT__CACHE_LINE);
 };
 
 /* What a job with a record runs. */
 int weft__task_run(void *task);
 
-void weft__jobs_init(struct weft__jobs *queue, bool biased);
+void weft__jobs_init(struct weft__jobs *queue, struct weft__chunk_store *store, bool biased);
 void weft__jobs_fini(struct weft__jobs *queue);
 
 void weft__jobs_enter_slow(struct weft__jobs *queue) weft__cold;
@@ -121,13 +106,24 @@ static inline uint32_t weft__jobs_count(const struct weft__jobs *queue)
 
 /* A new last chunk. Returns 0; -ENOMEM. */
 int weft__jobs_extend(struct weft__jobs *queue, unsigned level);
-/* The first chunk is used up; others follow. */
+/* The last job of the first chunk was taken. */
 void weft__jobs_shorten(struct weft__jobs *queue, unsigned level);
 /* The record learns where it lies. */
-void weft__jobs_placed(struct weft__jobs *queue, unsigned level, struct weft__chunk *chunk, const struct weft__job *job);
+void weft__jobs_placed(struct weft__jobs *queue, unsigned level, struct weft__chunk *chunk, struct weft_task *task);
 
-/* Puts it at the end. Returns 0; -ENOMEM. */
-static inline int weft__jobs_push(struct weft__jobs *queue, unsigned level, const struct weft__job *job)
+static inline unsigned weft__chunk_count(const struct weft__chunk *chunk)
+{
+	return (unsigned)(chunk->tail - chunk->head - chunk->holes);
+}
+
+static inline bool weft__chunk_is_empty(const struct weft__chunk *chunk)
+{
+	return weft__chunk_count(chunk) == 0;
+}
+
+/* Puts it at the end. Returns 0; -ENOMEM. (By value and not as a struct: two stores of 8 bytes that are read back as
+ * one of 16 cost more than the rest.) */
+static inline int weft__jobs_push(struct weft__jobs *queue, unsigned level, weft_function *function, void *arg)
 {
 	struct weft__chunk *last = queue->levels[level].last;
 
@@ -138,11 +134,11 @@ static inline int weft__jobs_push(struct weft__jobs *queue, unsigned level, cons
 			return error;
 		last = queue->levels[level].last;
 	}
-	last->jobs[last->tail] = *job;
-	if (unlikely(job->function == weft__task_run))
-		weft__jobs_placed(queue, level, last, job);
+	last->jobs[last->tail].function = function;
+	last->jobs[last->tail].arg = arg;
+	if (unlikely(function == weft__task_run))
+		weft__jobs_placed(queue, level, last, arg);
 	last->tail++;
-	last->live++;
 	atomic_bump(&queue->count, 1);
 	return 0;
 }
@@ -153,21 +149,16 @@ static inline bool weft__jobs_pop(struct weft__jobs *queue, unsigned level, stru
 	struct weft__level *at = &queue->levels[level];
 	struct weft__chunk *first = at->first;
 
-	if (unlikely(first == NULL || first->live == 0))
+	if (unlikely(first == NULL || weft__chunk_is_empty(first)))
 		return false;
-	do
+	*out_job = first->jobs[first->head++];
+	while (unlikely(out_job->function == NULL)) {
+		first->holes--;
 		*out_job = first->jobs[first->head++];
-	while (unlikely(out_job->function == NULL));
-	atomic_bump(&queue->count, -1);
-	if (unlikely(--first->live == 0)) {
-		if (first == at->last) {
-			first->head = 0;
-			first->tail = 0;
-			first->records = 0;
-		} else {
-			weft__jobs_shorten(queue, level);
-		}
 	}
+	atomic_bump(&queue->count, -1);
+	if (unlikely(weft__chunk_is_empty(first)))
+		weft__jobs_shorten(queue, level);
 	return true;
 }
 
@@ -175,7 +166,7 @@ static inline bool weft__jobs_has(const struct weft__jobs *queue, unsigned level
 {
 	const struct weft__chunk *first = queue->levels[level].first;
 
-	return first != NULL && first->live != 0;
+	return first != NULL && !weft__chunk_is_empty(first);
 }
 
 /* The first level from the highest that holds one; WEFT_PRIORITY_COUNT: none. */

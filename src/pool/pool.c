@@ -9,6 +9,7 @@
 #define IDLE_NS WEFT_SECOND
 #define QUEUE_MAX ((size_t)65536)
 #define CREDIT_BLOCK_MAX 256
+#define CREDIT_ENDLESS (INT64_MAX / 2)
 #define PROCESSORS_MAX 1024u
 
 static int check(const weft_pool_options *options)
@@ -47,6 +48,7 @@ static void set_options(weft_pool *pool, const weft_pool_options *options)
 	pool->room = pool->limited ? (int64_t)queue_max : 0;
 	block = pool->room / (8 * (int64_t)pool->limit);
 	pool->credit_block = block < 1 ? 1 : block > CREDIT_BLOCK_MAX ? CREDIT_BLOCK_MAX : block;
+	pool->credit_max = pool->limited ? 2 * pool->credit_block : INT64_MAX;
 	weft__thread_name_copy(pool->name, options->name != NULL ? options->name : "pool", NULL);
 }
 
@@ -59,8 +61,9 @@ static int make_seats(weft_pool *pool, unsigned count)
 			return -ENOMEM;
 		memset(seat, 0, sizeof *seat);
 		seat->index = i;
-		weft__jobs_init(&seat->own, true);
-		weft__jobs_init(&seat->inbox, false);
+		seat->credit = pool->limited ? 0 : CREDIT_ENDLESS;
+		weft__jobs_init(&seat->own, &pool->chunks, true);
+		weft__jobs_init(&seat->inbox, &pool->chunks, false);
 		weft__list_init(&seat->idle);
 		pool->seats[i] = seat;
 		atomic_store_release(&pool->seat_count, i + 1);
@@ -119,7 +122,8 @@ static weft_pool *make_empty(void)
 	weft__list_init(&pool->workers_all);
 	weft__list_init(&pool->waiters);
 	weft__list_init(&pool->outside);
-	weft__jobs_init(&pool->shared, false);
+	weft__chunk_store_init(&pool->chunks);
+	weft__jobs_init(&pool->shared, &pool->chunks, false);
 	pool->seats = calloc(WEFT__POOL_WORKERS_MAX, sizeof(struct weft__seat *));
 	pool->store = weft__task_store_create();
 	if (pool->seats != NULL && pool->store != NULL)

@@ -132,7 +132,7 @@ struct weft__worker {
 	struct weft__list rest;  /* in pool->resting */
 	struct weft__list all;   /* in pool->workers_all */
 	struct weft__worker *next_dead;
-};
+} weft__aligned(WEFT__CACHE_LINE);
 
 /* Legend of pool->attention: why a worker must look further before it takes its next task. Changed under shared.lock; a stale value is legal: the next look
  * sees it. */
@@ -153,9 +153,11 @@ struct weft_pool {
 	size_t stack_bytes;
 	weft_sched *sched;     /* of light workers */
 	weft_sched *own_sched; /* the same if it is the pool's own; NULL: not */
-	bool limited;          /* there is a queue_max */
-	int64_t credit_block;  /* credit that a seat takes at once */
+	bool limited;          /* there is a queue_max; otherwise every seat has credit without end */
+	int64_t credit_block;  /* that a seat takes at once */
+	int64_t credit_max;    /* that a seat gives some of back */
 	struct weft__task_store *store;
+	struct weft__chunk_store chunks;
 	char name[WEFT__NAME_BYTES];
 	struct weft__seat **seats; /* atomic: WEFT__POOL_WORKERS_MAX places; never taken away before the end */
 	unsigned seat_count;       /* atomic: made so far */
@@ -213,7 +215,7 @@ static inline struct weft__worker *weft__worker_self(void)
 /* Starts the thread of a worker that the caller has counted. seat: what it holds from the start (and searches for work); NULL: it rests. */
 int weft__worker_start(weft_pool *pool, struct weft__seat *seat, bool searching);
 void weft__worker_join_dead(struct weft__worker *dead);
-void weft__worker_run(struct weft__worker *worker, const struct weft__job *job);
+void weft__worker_run(struct weft__worker *worker, weft_function *function, void *arg);
 void weft__worker_run_task(struct weft__worker *worker, struct weft_task *task); /* which was taken */
 /* Whether the rest of its stack is enough for a task within a task. */
 bool weft__worker_has_stack(const struct weft__worker *worker);
@@ -270,11 +272,11 @@ void weft__pool_attention(weft_pool *pool, uint32_t set, uint32_t clear);
 /* With the seat's own queue entered: a queued job begins, so there is room for another. True: weft__room_flush, after that. */
 static inline bool weft__credit_add(weft_pool *pool, struct weft__seat *seat)
 {
-	if (!pool->limited)
-		return false;
-	atomic_store_relaxed(&seat->credit, seat->credit + 1);
+	int64_t credit = seat->credit + 1;
+
+	atomic_store_relaxed(&seat->credit, credit);
 	weft__sys_light_barrier(); /* ROOM */
-	return seat->credit >= 2 * pool->credit_block ||
+	return credit >= pool->credit_max ||
 	       (atomic_load_relaxed(&pool->attention) & WEFT__ATTENTION_ROOM) != 0;
 }
 

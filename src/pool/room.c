@@ -109,6 +109,8 @@ void weft__room_flush(weft_pool *pool, struct weft__seat *seat)
 	struct weft__wakes wakes = { NULL, NULL };
 	int64_t keep = pool->credit_block, count = 0;
 
+	if (!pool->limited)
+		return;
 	weft__jobs_lock(&pool->shared);
 	if ((pool->attention & WEFT__ATTENTION_ROOM) != 0)
 		keep = 0;

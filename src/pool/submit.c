@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "pool/own.h"
 #include "pool/pool.h"
 
 enum when_full { FULL_AS_POOL, FULL_REFUSE };
@@ -12,7 +13,8 @@ enum when_full { FULL_AS_POOL, FULL_REFUSE };
 struct submission {
 	weft_pool *pool;
 	struct weft__worker *worker; /* NULL: from outside */
-	struct weft__job job;
+	weft_function *function; /* as in a job */
+	void *arg;
 	struct weft_task *task; /* its record, or NULL */
 	unsigned level;
 	uint64_t key;
@@ -45,8 +47,8 @@ static bool fetch_credit(weft_pool *pool, struct weft__seat *seat)
 }
 
 /* -EAGAIN: full, or as good as full for one who would then run the task himself. */
-static inline int push_own(weft_pool *pool, struct weft__worker *worker, const struct weft__job *job, weft_batch *batch,
-			   bool runs_here)
+static int push_own(weft_pool *pool, struct weft__worker *worker, weft_function *function, void *arg,
+			   weft_batch *batch, bool runs_here)
 {
 	struct weft__seat *seat = worker->seat;
 	int error;
@@ -56,21 +58,21 @@ static inline int push_own(weft_pool *pool, struct weft__worker *worker, const s
 		weft__jobs_leave(&seat->own);
 		return -ESHUTDOWN;
 	}
-	while (unlikely(pool->limited && seat->credit == 0)) {
+	while (unlikely(seat->credit == 0)) {
 		weft__jobs_leave(&seat->own);
 		if ((runs_here && weft__room_is_short(pool)) || !fetch_credit(pool, seat))
 			return -EAGAIN;
 		weft__jobs_enter(&seat->own);
 	}
 	if (unlikely(batch != NULL))
-		weft__batch_add(batch, weft__job_task(job));
-	error = weft__jobs_push(&seat->own, WEFT__LEVEL_NORMAL, job);
-	if (likely(error == 0) && pool->limited)
+		weft__batch_add(batch, arg);
+	error = weft__jobs_push(&seat->own, WEFT__LEVEL_NORMAL, function, arg);
+	if (likely(error == 0))
 		atomic_store_relaxed(&seat->credit, seat->credit - 1);
 	weft__jobs_leave(&seat->own);
 	if (unlikely(error < 0)) {
 		if (batch != NULL)
-			weft__batch_undo(batch, weft__job_task(job));
+			weft__batch_undo(batch, arg);
 		return error;
 	}
 	atomic_bump(&worker->submitted, 1);
@@ -95,7 +97,7 @@ static int push_locked(struct submission *submission, struct weft__seat **out_se
 	}
 	if (submission->batch != NULL)
 		weft__batch_add(submission->batch, submission->task);
-	error = weft__jobs_push(queue, submission->level, &submission->job);
+	error = weft__jobs_push(queue, submission->level, submission->function, submission->arg);
 	if (seat != NULL)
 		weft__jobs_unlock(queue);
 	else if (error == 0 && unlikely(submission->level == WEFT__LEVEL_HIGH))
@@ -170,7 +172,7 @@ static int run_outside(struct submission *submission)
 		weft__task_leave(task, WEFT__TASK_RUNNING);
 		weft__task_end(task, WEFT__TASK_DONE, task->function(task->arg));
 	} else {
-		submission->job.function(submission->job.arg);
+		submission->function(submission->arg);
 	}
 	atomic_add_relaxed(&pool->done_outside, 1);
 	weft__spin_lock(&pool->lock);
@@ -196,7 +198,7 @@ static int run_here(struct submission *submission)
 		weft__task_leave(task, WEFT__TASK_RUNNING);
 	atomic_bump(&submission->worker->submitted, 1);
 	atomic_bump(&submission->worker->run_here, 1);
-	weft__worker_run(submission->worker, &submission->job);
+	weft__worker_run(submission->worker, submission->function, submission->arg);
 	return 0;
 }
 
@@ -265,7 +267,8 @@ static weft__noinline int submit(weft_pool *pool, weft_function *function, void 
 	struct submission submission = {
 		.pool = pool,
 		.worker = worker_of(pool),
-		.job = { function, arg },
+		.function = function,
+		.arg = arg,
 		.level = WEFT__LEVEL_NORMAL,
 		.when_full = when_full,
 		.deadline_ns = deadline_ns,
@@ -285,13 +288,14 @@ static weft__noinline int submit(weft_pool *pool, weft_function *function, void 
 		submission.task = weft__task_create(pool, function, arg, submission.batch, out_task != NULL);
 		if (submission.task == NULL)
 			return -ENOMEM;
-		submission.job = (struct weft__job){ weft__task_run, submission.task };
+		submission.function = weft__task_run;
+		submission.arg = submission.task;
 	}
 	if (submission.worker != NULL && submission.worker->seat != NULL && pool->route == WEFT_ROUTE_SHARED &&
 	    submission.level == WEFT__LEVEL_NORMAL) {
 		bool here = runs_here(&submission);
 
-		error = push_own(pool, submission.worker, &submission.job, submission.batch, here);
+		error = push_own(pool, submission.worker, submission.function, submission.arg, submission.batch, here);
 		if (error == -EAGAIN && here)
 			error = run_here(&submission);
 	}
@@ -308,19 +312,42 @@ static weft__noinline int submit(weft_pool *pool, weft_function *function, void 
 	return error;
 }
 
+/* A plain task from inside that finds no credit, or no room in the last chunk. */
+static weft__noinline int submit_inside(weft_pool *pool, struct weft__worker *worker, weft_function *function, void *arg)
+{
+	struct submission submission = {
+		.pool = pool,
+		.worker = worker,
+		.function = function,
+		.arg = arg,
+		.level = WEFT__LEVEL_NORMAL,
+		.when_full = pool->when_full,
+		.deadline_ns = WEFT_FOREVER,
+	};
+	bool here = runs_here(&submission);
+	int error = push_own(pool, worker, function, arg, NULL, here);
+
+	if (error != -EAGAIN)
+		return error;
+	return here ? run_here(&submission) : submit_slow(&submission);
+}
+
 int weft_pool_submit(weft_pool *pool, weft_function *function, void *arg, const weft_task_options *options,
 		     weft_task **out_task)
 {
 	struct weft__worker *worker = worker_of(pool);
+	struct weft__seat *seat;
 
 	/* What most tasks are that a task submits. */
-	if (likely(worker != NULL && options == NULL && out_task == NULL && function != NULL) &&
-	    likely(pool->route == WEFT_ROUTE_SHARED && worker->seat != NULL)) {
-		struct weft__job job = { function, arg };
-		int error = push_own(pool, worker, &job, NULL, pool->when_full != WEFT_POOL_REFUSE);
-
-		if (likely(error != -EAGAIN))
-			return error;
+	if (likely(worker != NULL && options == NULL && out_task == NULL && function != NULL &&
+		   pool->route == WEFT_ROUTE_SHARED)) {
+		seat = worker->seat;
+		if (likely(seat != NULL)) {
+			if (unlikely(!weft__own_push(pool, worker, seat, function, arg)))
+				return submit_inside(pool, worker, function, arg);
+			weft__pool_wake(pool);
+			return 0;
+		}
 	}
 	return submit(pool, function, arg, options, pool->when_full, WEFT_FOREVER, out_task);
 }

@@ -11,6 +11,7 @@
  * another thief) lets go: both waiting would be for ever.
  */
 #include "arch/arch.h"
+#include "pool/own.h"
 #include "pool/pool.h"
 
 #define SEARCH_ROUNDS 8
@@ -31,32 +32,6 @@ bool weft__pool_has_work(weft_pool *pool)
 		if (weft__seat_has_work(pool->seats[i]))
 			return true;
 	return false;
-}
-
-static inline void begin(const struct weft__job *job)
-{
-	struct weft_task *task = weft__job_task(job);
-
-	if (task != NULL)
-		weft__task_leave(task, WEFT__TASK_RUNNING);
-}
-
-static bool take_own(weft_pool *pool, struct weft__seat *seat, struct weft__job *out_job)
-{
-	bool taken, flush = false;
-
-	if (weft__jobs_count(&seat->own) == 0)
-		return false;
-	weft__jobs_enter(&seat->own);
-	taken = weft__jobs_pop(&seat->own, WEFT__LEVEL_NORMAL, out_job);
-	if (likely(taken)) {
-		begin(out_job);
-		flush = weft__credit_add(pool, seat);
-	}
-	weft__jobs_leave(&seat->own);
-	if (unlikely(flush))
-		weft__room_flush(pool, seat);
-	return taken;
 }
 
 /* Moves jobs, beside the first, to the seat's own queue, which is entered. How many. */
@@ -81,7 +56,7 @@ static bool take_shared(struct weft__worker *worker, unsigned level, struct weft
 	weft__jobs_lock(shared);
 	taken = weft__jobs_pop(shared, level, out_job);
 	if (taken) {
-		begin(out_job);
+		weft__job_begin(out_job);
 		weft__room_give(pool, 1, &wakes);
 		if (level == WEFT__LEVEL_NORMAL) {
 			uint32_t busy = pool->limit - atomic_load_relaxed(&pool->idle);
@@ -107,7 +82,7 @@ static bool take_lower(struct weft__worker *worker, uint32_t attention, struct w
 
 	if (weft__jobs_count(&worker->pool->shared) == 0 && !normal_first)
 		return false;
-	if (normal_first && (take_own(worker->pool, worker->seat, out_job) ||
+	if (normal_first && (weft__own_take(worker->pool, worker->seat, out_job) ||
 			     take_shared(worker, WEFT__LEVEL_NORMAL, out_job)))
 		return true;
 	return take_shared(worker, WEFT__LEVEL_LOW, out_job) || take_shared(worker, WEFT__LEVEL_NORMAL, out_job);
@@ -129,7 +104,7 @@ static bool steal_from(struct weft__worker *worker, struct weft__seat *victim, s
 	}
 	taken = weft__jobs_pop(&victim->own, WEFT__LEVEL_NORMAL, out_job);
 	if (taken) {
-		begin(out_job);
+		weft__job_begin(out_job);
 		flush = weft__credit_add(pool, seat);
 		count = move(pool, &victim->own, seat, weft__jobs_count(&victim->own) / 2);
 		atomic_bump(&worker->stolen, count + 1);
@@ -177,17 +152,15 @@ static bool take_inbox(struct weft__worker *worker, struct weft__seat *from, str
 		level = last;
 	}
 	if (level < WEFT_PRIORITY_COUNT && weft__jobs_pop(inbox, level, out_job))
-		begin(out_job);
+		weft__job_begin(out_job);
 	else
 		level = WEFT_PRIORITY_COUNT;
 	weft__jobs_unlock(inbox);
 	if (level == WEFT_PRIORITY_COUNT)
 		return false;
-	if (worker->pool->limited) {
-		weft__jobs_enter(&seat->own);
-		flush = weft__credit_add(worker->pool, seat);
-		weft__jobs_leave(&seat->own);
-	}
+	weft__jobs_enter(&seat->own);
+	flush = weft__credit_add(worker->pool, seat);
+	weft__jobs_leave(&seat->own);
 	if (flush)
 		weft__room_flush(worker->pool, seat);
 	return true;
@@ -224,7 +197,7 @@ bool weft__take(struct weft__worker *worker, struct weft__job *out_job)
 		return true;
 	if (unlikely((attention & WEFT__ATTENTION_URGENT) != 0) && take_shared(worker, WEFT__LEVEL_HIGH, out_job))
 		return true;
-	return take_own(pool, seat, out_job) || take_shared(worker, WEFT__LEVEL_NORMAL, out_job) ||
+	return weft__own_take(pool, seat, out_job) || take_shared(worker, WEFT__LEVEL_NORMAL, out_job) ||
 	       steal(worker, out_job) || take_shared(worker, WEFT__LEVEL_LOW, out_job);
 }
 

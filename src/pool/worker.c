@@ -50,29 +50,29 @@ int weft__task_run(void *arg)
 }
 
 /* One without a record, within another: so that it is not told what the outer one is told. */
-static void run_nameless(struct weft__worker *worker, const struct weft__job *job)
+static void run_nameless(struct weft__worker *worker, weft_function *function, void *arg)
 {
 	struct weft_task nameless = { .state = WEFT__TASK_RUNNING };
 
-	run_in(worker, &nameless, job->function, job->arg);
+	run_in(worker, &nameless, function, arg);
 }
 
-void weft__worker_run(struct weft__worker *worker, const struct weft__job *job)
+void weft__worker_run(struct weft__worker *worker, weft_function *function, void *arg)
 {
 	uint32_t depth = worker->depth;
 
 	atomic_store_relaxed(&worker->depth, depth + 1);
-	if (likely(depth == 0 || job->function == weft__task_run))
-		job->function(job->arg);
+	if (likely(depth == 0 || function == weft__task_run))
+		function(arg);
 	else
-		run_nameless(worker, job);
+		run_nameless(worker, function, arg);
 	atomic_store_relaxed(&worker->depth, depth);
 	atomic_bump(&worker->completed, 1);
 }
 
 void weft__worker_run_task(struct weft__worker *worker, struct weft_task *task)
 {
-	weft__worker_run(worker, &(struct weft__job){ weft__task_run, task });
+	weft__worker_run(worker, weft__task_run, task);
 }
 
 static void run_tasks(struct weft__worker *worker)
@@ -84,7 +84,7 @@ static void run_tasks(struct weft__worker *worker)
 			if (unlikely(worker->searching))
 				weft__search_done(worker);
 			atomic_store_relaxed(&worker->seat->is_running, 1);
-			weft__worker_run(worker, &job);
+			weft__worker_run(worker, job.function, job.arg);
 			if (likely(worker->seat != NULL))
 				atomic_store_relaxed(&worker->seat->is_running, 0);
 		} else if (!weft__worker_rest(worker)) {

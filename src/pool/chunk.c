@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* Chunks; see chunk.h. */
+#include "pool/chunk.h"
+
+#include <stdlib.h>
+
+#include "base/panic.h"
+#include "sys/spin.h"
+
+#define BLOCK_CHUNKS 64u
+
+_Static_assert(sizeof(struct weft__chunk) == 4096, "a chunk is a page");
+
+struct weft__chunk_block {
+	struct weft__list link; /* in store->blocks while it has free chunks */
+	struct weft__chunk *at;
+	struct weft__chunk *free;
+	unsigned used;
+	unsigned fresh; /* chunks from here on were never taken */
+};
+
+void weft__chunk_store_init(struct weft__chunk_store *store)
+{
+	store->lock = 0;
+	store->unused = 0;
+	weft__list_init(&store->blocks);
+}
+
+static void free_block(struct weft__chunk_block *block)
+{
+	weft__sys_unreserve(block->at, BLOCK_CHUNKS * sizeof *block->at);
+	free(block);
+}
+
+void weft__chunk_store_fini(struct weft__chunk_store *store)
+{
+	struct weft__list *item;
+
+	while ((item = weft__list_pop(&store->blocks)) != NULL) {
+		struct weft__chunk_block *block = container_of(item, struct weft__chunk_block, link);
+
+		weft__assert(block->used == 0);
+		free_block(block);
+	}
+}
+
+static struct weft__chunk_block *make_block(void)
+{
+	struct weft__chunk_block *block = calloc(1, sizeof *block);
+	void *at;
+
+	if (block == NULL)
+		return NULL;
+	if (weft__sys_reserve(BLOCK_CHUNKS * sizeof *block->at, WEFT__PAGE, &at) < 0) {
+		free(block);
+		return NULL;
+	}
+	block->at = at;
+	return block;
+}
+
+/* With the lock held, from a block that has one. */
+static struct weft__chunk *take_chunk(struct weft__chunk_store *store, struct weft__chunk_block *block)
+{
+	struct weft__chunk *chunk = block->free;
+
+	if (chunk != NULL) {
+		block->free = chunk->next;
+	} else {
+		chunk = &block->at[block->fresh++];
+		chunk->block = block;
+	}
+	store->unused -= block->used == 0;
+	if (++block->used == BLOCK_CHUNKS)
+		weft__list_remove(&block->link);
+	return chunk;
+}
+
+struct weft__chunk *weft__chunk_take(struct weft__chunk_store *store)
+{
+	struct weft__chunk *chunk;
+	struct weft__chunk_block *block;
+
+	weft__spin_lock(&store->lock);
+	while (weft__list_is_empty(&store->blocks)) {
+		weft__spin_unlock(&store->lock);
+		block = make_block();
+		if (block == NULL)
+			return NULL;
+		weft__spin_lock(&store->lock);
+		weft__list_push(&store->blocks, &block->link);
+		store->unused++;
+	}
+	chunk = take_chunk(store, container_of(store->blocks.next, struct weft__chunk_block, link));
+	weft__spin_unlock(&store->lock);
+	return chunk;
+}
+
+void weft__chunk_give(struct weft__chunk_store *store, struct weft__chunk *chunk)
+{
+	struct weft__chunk_block *block = chunk->block, *surplus = NULL;
+
+	weft__spin_lock(&store->lock);
+	chunk->next = block->free;
+	block->free = chunk;
+	if (block->used-- == BLOCK_CHUNKS)
+		weft__list_push_front(&store->blocks, &block->link);
+	if (block->used == 0 && ++store->unused > 1) {
+		store->unused--;
+		weft__list_remove(&block->link);
+		surplus = block;
+	}
+	weft__spin_unlock(&store->lock);
+	if (surplus != NULL)
+		free_block(surplus);
+}
