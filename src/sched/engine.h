@@ -56,7 +56,6 @@ struct weft__processor {
 	struct weft_thread *stacks; /* hot ones of the default size, last in first out */
 	int64_t clock_ns;          /* atomic: the time at the last look */
 	int64_t polled_ns;
-	struct weft_thread *seen_hot; /* as a thief: what it saw in a hot slot last time */
 	/* all */
 	uintptr_t owner; /* atomic, see above */
 	uint64_t switches, steals, polls, hand_offs; /* atomic: written by the owner */

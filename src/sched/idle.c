@@ -32,6 +32,7 @@
 
 #define GRACE_NS (10 * WEFT_MS)
 #define SEARCH_ROUNDS 4
+#define SEARCH_SPINS 32
 #define LOOK_LONG_NS (100 * WEFT_US) /* between two looks around: too long */
 #define LOOK_SHORT_NS (25 * WEFT_US)
 #define POLL_EVERY_NS (100 * WEFT_US)
@@ -155,6 +156,23 @@ static bool search_begin(struct weft__carrier *carrier)
 	return true;
 }
 
+static void spin_a_while(void)
+{
+	for (unsigned spin = 0; spin < SEARCH_SPINS; spin++)
+		weft__arch_relax();
+}
+
+/* The hot thread will mostly run there within a moment, on warm caches: only when it stays. */
+static struct weft_thread *steal_hot(struct weft__processor *other)
+{
+	struct weft_thread *hot = atomic_load_acquire(&other->queue.hot);
+
+	if (hot == NULL)
+		return NULL;
+	spin_a_while();
+	return weft__runq_hot_steal(&other->queue, hot);
+}
+
 /* A thread of another processor: half its queue comes along; or its due timers. */
 static struct weft_thread *steal_from(struct weft__processor *self, struct weft__processor *other, bool last_round,
 				      struct weft__carrier *carrier)
@@ -172,16 +190,7 @@ static struct weft_thread *steal_from(struct weft__processor *self, struct weft_
 		if (thread != NULL)
 			return thread;
 	}
-	/* The hot thread will mostly run there within a moment, on warm caches: only when it has stayed for a whole search. */
-	if (!last_round)
-		return NULL;
-	thread = atomic_load_acquire(&other->queue.hot);
-	if (thread == NULL || thread != self->seen_hot) {
-		if (thread != NULL)
-			self->seen_hot = thread;
-		return NULL;
-	}
-	return weft__runq_hot_steal(&other->queue, thread);
+	return last_round ? steal_hot(other) : NULL;
 }
 
 static struct weft_thread *search(struct weft__carrier *carrier)
@@ -189,19 +198,17 @@ static struct weft_thread *search(struct weft__carrier *carrier)
 	struct weft__processor *self = carrier->processor;
 	struct weft_sched *sched = carrier->sched;
 
-	self->seen_hot = NULL;
 	for (unsigned round = 0; round < SEARCH_ROUNDS; round++) {
 		for (unsigned i = 1; i < sched->processor_count; i++) {
 			struct weft__processor *other =
 				sched->processors[(self->index + i) % sched->processor_count];
 			struct weft_thread *thread =
-				steal_from(self, other, round >= SEARCH_ROUNDS - 2, carrier);
+				steal_from(self, other, round == SEARCH_ROUNDS - 1, carrier);
 
 			if (thread != NULL)
 				return thread;
 		}
-		for (unsigned spin = 0; spin < 32; spin++)
-			weft__arch_relax();
+		spin_a_while();
 	}
 	return weft__global_take(self);
 }
