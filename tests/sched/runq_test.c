@@ -311,9 +311,9 @@ static void a_thief_takes_the_hot_thread_that_it_has_seen(void **state)
 struct race {
 	struct weft__runq queues[1 + THIEVES];
 	uint64_t seed;
-	uint32_t out;       /* atomic: how many have come out */
-	uint8_t *came_out;  /* atomic: how often each has */
-	uint32_t stolen;    /* atomic */
+	uint32_t out;      /* atomic: how many have come out */
+	uint8_t *came_out; /* atomic: how often each has */
+	uint32_t stolen;   /* atomic */
 	void (*steal)(struct race *race, struct weft__runq *from, struct weft__runq *to);
 };
 
@@ -443,7 +443,8 @@ static void run_race(void (*own)(struct racer *),
 	}
 	for (int i = 0; i < THIEVES; i++)
 		assert_int_equal(pthread_create(&thieves[i], NULL, steal_until_all_are_out,
-						&racers[1 + i]), 0);
+						&racers[1 + i]),
+				 0);
 	own(&racers[0]);
 	for (int i = 0; i < THIEVES; i++)
 		pthread_join(thieves[i], NULL);
