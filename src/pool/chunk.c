@@ -64,12 +64,10 @@ static struct weft__chunk *take_chunk(struct weft__chunk_store *store, struct we
 {
 	struct weft__chunk *chunk = block->free;
 
-	if (chunk != NULL) {
+	if (chunk != NULL)
 		block->free = chunk->next;
-	} else {
+	else
 		chunk = &block->at[block->fresh++];
-		chunk->block = block;
-	}
 	store->unused -= block->used == 0;
 	if (++block->used == BLOCK_CHUNKS)
 		weft__list_remove(&block->link);
@@ -91,8 +89,10 @@ struct weft__chunk *weft__chunk_take(struct weft__chunk_store *store)
 		weft__list_push(&store->blocks, &block->link);
 		store->unused++;
 	}
-	chunk = take_chunk(store, container_of(store->blocks.next, struct weft__chunk_block, link));
+	block = container_of(store->blocks.next, struct weft__chunk_block, link);
+	chunk = take_chunk(store, block);
 	weft__spin_unlock(&store->lock);
+	chunk->block = block; /* the first touch of a page takes long: not under the lock */
 	return chunk;
 }
 

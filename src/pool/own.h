@@ -35,24 +35,85 @@ static inline bool weft__own_take(weft_pool *pool, struct weft__seat *seat, stru
 	return taken;
 }
 
-/* A plain one, if nothing at all is in the way. False: nothing was done. */
-static inline bool weft__own_push(weft_pool *pool, struct weft__worker *worker, struct weft__seat *seat,
-				  weft_function *function, void *arg)
+/* Lock, light barrier and push of a plain job, where nothing at all is in the way: without a call, so that the caller saves no
+ * registers. False: nothing was done, and the long way decides. */
+static weft__always_inline bool weft__own_push(weft_pool *pool, struct weft__worker *worker, struct weft__seat *seat,
+					       weft_function *function, void *arg)
 {
+	struct weft__jobs *own = &seat->own;
 	struct weft__chunk *last;
+	bool pushed = false;
 
-	weft__jobs_enter(&seat->own);
-	last = seat->own.levels[WEFT__LEVEL_NORMAL].last;
-	if (unlikely(seat->credit == 0 || last == NULL || last->tail == WEFT__CHUNK_JOBS ||
-		     (atomic_load_relaxed(&pool->attention) & WEFT__ATTENTION_STOP) != 0)) {
-		weft__jobs_leave(&seat->own);
+	if (unlikely(!weft__sys_has_heavy_barrier))
 		return false;
+	atomic_store_relaxed(&own->inside, 1u);
+	atomic_compiler_barrier(); /* BIAS */
+	if (likely(atomic_load_acquire(&own->lock) == 0)) {
+		last = own->levels[WEFT__LEVEL_NORMAL].last;
+		if (likely(seat->credit != 0 && last != NULL && last->tail != WEFT__CHUNK_JOBS &&
+			   (atomic_load_relaxed(&pool->attention) & WEFT__ATTENTION_STOP) == 0)) {
+			atomic_store_relaxed(&seat->credit, seat->credit - 1);
+			last->jobs[last->tail].function = function;
+			last->jobs[last->tail].arg = arg;
+			last->tail++;
+			atomic_bump(&own->count, 1);
+			atomic_bump(&worker->submitted, 1);
+			pushed = true;
+		}
 	}
-	atomic_store_relaxed(&seat->credit, seat->credit - 1);
-	weft__jobs_push(&seat->own, WEFT__LEVEL_NORMAL, function, arg);
-	weft__jobs_leave(&seat->own);
-	atomic_bump(&worker->submitted, 1);
+	weft__jobs_leave(own);
+	return pushed;
+}
+
+/* With the own queue entered: the same for the oldest job, if it is a plain one. */
+static weft__always_inline bool weft__own_pop(struct weft__jobs *own, struct weft__job *out_job)
+{
+	struct weft__chunk *first = own->levels[WEFT__LEVEL_NORMAL].first;
+	unsigned head;
+
+	if (unlikely(first == NULL || first->head == first->tail || first->holes != 0))
+		return false;
+	head = first->head;
+	/* Each half by itself: as one of 16 bytes the load would wait for two stores of 8. */
+	out_job->function = atomic_load_relaxed(&first->jobs[head].function);
+	out_job->arg = atomic_load_relaxed(&first->jobs[head].arg);
+	if (unlikely(out_job->function == weft__task_run))
+		return false;
+	if (likely(head + 1u != first->tail)) {
+		first->head = (uint16_t)(head + 1);
+	} else {
+		if (own->levels[WEFT__LEVEL_NORMAL].last != first)
+			return false;
+		first->head = 0;
+		first->tail = 0;
+		first->records = 0;
+	}
+	atomic_bump(&own->count, -1);
 	return true;
+}
+
+/* False: nothing was done. */
+static weft__always_inline bool weft__own_take_plain(weft_pool *pool, struct weft__seat *seat, struct weft__job *out_job)
+{
+	struct weft__jobs *own = &seat->own;
+	bool taken = false;
+
+	if (unlikely(atomic_load_relaxed(&pool->attention) != 0 || weft__jobs_count(own) == 0 ||
+		     seat->tick % WEFT__POOL_FAIR_EVERY == WEFT__POOL_FAIR_EVERY - 1 || !weft__sys_has_heavy_barrier))
+		return false;
+	atomic_store_relaxed(&own->inside, 1u);
+	atomic_compiler_barrier(); /* BIAS */
+	if (likely(atomic_load_acquire(&own->lock) == 0 && seat->credit + 1 < pool->credit_max))
+		taken = weft__own_pop(own, out_job);
+	if (likely(taken)) {
+		seat->tick++;
+		atomic_store_relaxed(&seat->credit, seat->credit + 1);
+		atomic_compiler_barrier(); /* ROOM */
+	}
+	weft__jobs_leave(own);
+	if (taken && unlikely((atomic_load_relaxed(&pool->attention) & WEFT__ATTENTION_ROOM) != 0))
+		weft__room_flush(pool, seat);
+	return taken;
 }
 
 #endif

@@ -157,7 +157,6 @@ struct weft_pool {
 	int64_t credit_block;  /* that a seat takes at once */
 	int64_t credit_max;    /* that a seat gives some of back */
 	struct weft__task_store *store;
-	struct weft__chunk_store chunks;
 	char name[WEFT__NAME_BYTES];
 	struct weft__seat **seats; /* atomic: WEFT__POOL_WORKERS_MAX places; never taken away before the end */
 	unsigned seat_count;       /* atomic: made so far */
@@ -172,6 +171,8 @@ struct weft_pool {
 
 	uint64_t turn weft__aligned(WEFT__CACHE_LINE); /* atomic: round robin */
 	uint64_t cancelled, run_outside, done_outside; /* atomic: what no worker counted */
+
+	struct weft__chunk_store chunks weft__aligned(WEFT__CACHE_LINE);
 
 	/* What comes from outside. */
 	struct weft__jobs shared weft__aligned(WEFT__CACHE_LINE);

@@ -312,6 +312,12 @@ static weft__noinline int submit(weft_pool *pool, weft_function *function, void 
 	return error;
 }
 
+static weft__noinline int wake_slow(weft_pool *pool)
+{
+	weft__pool_wake_slow(pool);
+	return 0;
+}
+
 /* A plain task from inside that finds no credit, or no room in the last chunk. */
 static weft__noinline int submit_inside(weft_pool *pool, struct weft__worker *worker, weft_function *function, void *arg)
 {
@@ -332,24 +338,27 @@ static weft__noinline int submit_inside(weft_pool *pool, struct weft__worker *wo
 	return here ? run_here(&submission) : submit_slow(&submission);
 }
 
+static weft__noinline int submit_any(weft_pool *pool, weft_function *function, void *arg, const weft_task_options *options,
+				     weft_task **out_task)
+{
+	return submit(pool, function, arg, options, pool->when_full, WEFT_FOREVER, out_task);
+}
+
+/* What most tasks are that a task submits. Calls in tail position alone, so that it saves no registers. */
 int weft_pool_submit(weft_pool *pool, weft_function *function, void *arg, const weft_task_options *options,
 		     weft_task **out_task)
 {
 	struct weft__worker *worker = worker_of(pool);
-	struct weft__seat *seat;
 
-	/* What most tasks are that a task submits. */
-	if (likely(worker != NULL && options == NULL && out_task == NULL && function != NULL &&
-		   pool->route == WEFT_ROUTE_SHARED)) {
-		seat = worker->seat;
-		if (likely(seat != NULL)) {
-			if (unlikely(!weft__own_push(pool, worker, seat, function, arg)))
-				return submit_inside(pool, worker, function, arg);
-			weft__pool_wake(pool);
-			return 0;
-		}
-	}
-	return submit(pool, function, arg, options, pool->when_full, WEFT_FOREVER, out_task);
+	if (unlikely(worker == NULL || options != NULL || out_task != NULL || function == NULL ||
+		     worker->seat == NULL || pool->route != WEFT_ROUTE_SHARED))
+		return submit_any(pool, function, arg, options, out_task);
+	if (unlikely(!weft__own_push(pool, worker, worker->seat, function, arg)))
+		return submit_inside(pool, worker, function, arg);
+	atomic_compiler_barrier(); /* IDLE: as weft__pool_wake; only where there is a heavy barrier was it pushed */
+	if (likely(atomic_load_relaxed(&pool->idle) == 0 || atomic_load_relaxed(&pool->searching) != 0))
+		return 0;
+	return wake_slow(pool);
 }
 
 int weft_pool_submit_try(weft_pool *pool, weft_function *function, void *arg, const weft_task_options *options,

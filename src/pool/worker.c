@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/panic.h"
+#include "pool/own.h"
 #include "pool/pool.h"
 
 /* A light worker's default: tasks that wait for tasks that wait … run on one stack. Reserved, not used. */
@@ -75,6 +76,20 @@ void weft__worker_run_task(struct weft__worker *worker, struct weft_task *task)
 	weft__worker_run(worker, weft__task_run, task);
 }
 
+/* While the seat's own queue has plain tasks. */
+static void run_own(struct weft__worker *worker)
+{
+	weft_pool *pool = worker->pool;
+	struct weft__job job;
+
+	while (worker->seat != NULL && weft__own_take_plain(pool, worker->seat, &job)) {
+		atomic_store_relaxed(&worker->depth, 1u);
+		job.function(job.arg);
+		atomic_store_relaxed(&worker->depth, 0u);
+		atomic_bump(&worker->completed, 1);
+	}
+}
+
 static void run_tasks(struct weft__worker *worker)
 {
 	struct weft__job job;
@@ -85,6 +100,7 @@ static void run_tasks(struct weft__worker *worker)
 				weft__search_done(worker);
 			atomic_store_relaxed(&worker->seat->is_running, 1);
 			weft__worker_run(worker, job.function, job.arg);
+			run_own(worker);
 			if (likely(worker->seat != NULL))
 				atomic_store_relaxed(&worker->seat->is_running, 0);
 		} else if (!weft__worker_rest(worker)) {
