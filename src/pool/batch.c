@@ -135,8 +135,8 @@ static int take_error(weft_batch *batch)
 
 static bool runs_one_of(const struct weft__worker *worker, const weft_batch *batch)
 {
-	for (const struct weft_task *task = worker->task; task != NULL; task = task->outer)
-		if (task->batch == batch)
+	for (const struct weft__frame *frame = worker->frame; frame != NULL; frame = frame->outer)
+		if (frame->task != NULL && frame->task->batch == batch)
 			return true;
 	return false;
 }

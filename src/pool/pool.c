@@ -48,7 +48,7 @@ static void set_options(weft_pool *pool, const weft_pool_options *options)
 	pool->room = pool->limited ? (int64_t)queue_max : 0;
 	block = pool->room / (8 * (int64_t)pool->limit);
 	pool->credit_block = block < 1 ? 1 : block > CREDIT_BLOCK_MAX ? CREDIT_BLOCK_MAX : block;
-	pool->credit_max = pool->limited ? 2 * pool->credit_block : INT64_MAX;
+	pool->credit_max = !pool->limited ? INT64_MAX : pool->credit_block == 1 ? 1 : 2 * pool->credit_block;
 	weft__thread_name_copy(pool->name, options->name != NULL ? options->name : "pool", NULL);
 }
 

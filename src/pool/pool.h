@@ -63,8 +63,6 @@ struct weft_task {
 	uint8_t level;
 	weft_function *function; /* constant, with arg */
 	void *arg;
-	/* its runner's */
-	struct weft_task *outer; /* the task in which its worker runs it */
 	/* guarded by batch->waiters.lock */
 	struct weft__list in_batch;
 	struct weft__waitq waiters;
@@ -110,13 +108,19 @@ struct weft__seat {
 	uint32_t is_running;      /* atomic: a task runs on it */
 };
 
+/* A task that a worker is in the middle of; on its stack. */
+struct weft__frame {
+	struct weft__frame *outer;
+	struct weft_task *task; /* NULL: one without a record */
+};
+
 struct weft__worker {
 	/* the worker's own; while it rests, the waker's */
 	struct weft__seat *seat; /* NULL: none */
 	bool searching;          /* counted in pool->searching */
 	bool end;                /* end instead of going on */
 	/* the worker's own */
-	struct weft_task *task; /* innermost task with a record that it runs */
+	struct weft__frame *frame; /* innermost task with a record that it runs, or one within another */
 	unsigned away;          /* depth of waits and blocking calls; at 0 it may hold a seat */
 	/* atomic: the worker writes */
 	uint64_t submitted, completed, cancelled, run_here, stolen;
@@ -263,7 +267,6 @@ static inline void weft__pool_wake(weft_pool *pool)
 /* ---- room.c; with shared.lock held, except flush and wait */
 bool weft__room_take(weft_pool *pool);          /* for one job; false: there is none */
 int64_t weft__room_take_block(weft_pool *pool); /* credit for a seat; 0: there is none */
-bool weft__room_is_short(weft_pool *pool);      /* less than a block of credit is left; without the lock */
 void weft__room_give(weft_pool *pool, int64_t count, struct weft__wakes *wakes);
 void weft__room_wake_all(weft_pool *pool, struct weft__wakes *wakes);
 int weft__room_wait(weft_pool *pool, int64_t deadline_ns); /* drops the lock; 0, -ETIMEDOUT */

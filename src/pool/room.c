@@ -8,8 +8,8 @@
  * lock. A seat has credit of its own, under its own queue's lock, which its holder gets for nothing; it takes and gives back credit in blocks.
  * Who finds no room takes the credit of all seats back before he says so, so "full" is exact.
  *
- * A task that would run what it submits when there is no room does so already when less than a block is left: to
- * collect the last few would cost more, and the queue is as good as full.
+ * A task that would run what it submits when there is no room does so already when the rest is other seats' credit: to
+ * collect that would cost more than the task, and the queue is as good as full. (With a small queue_max seats keep no credit.)
  *
  * Nobody waits for room that lies with a seat (ROOM):
  *
@@ -57,16 +57,6 @@ bool weft__room_take(weft_pool *pool)
 	return true;
 }
 
-bool weft__room_is_short(weft_pool *pool)
-{
-	unsigned count = atomic_load_acquire(&pool->seat_count);
-	int64_t left = atomic_load_relaxed(&pool->room);
-
-	for (unsigned i = 0; i < count && left < pool->credit_block; i++)
-		left += atomic_load_relaxed(&pool->seats[i]->credit);
-	return left < pool->credit_block;
-}
-
 int64_t weft__room_take_block(weft_pool *pool)
 {
 	int64_t count = pool->credit_block;
@@ -107,7 +97,7 @@ void weft__room_wake_all(weft_pool *pool, struct weft__wakes *wakes)
 void weft__room_flush(weft_pool *pool, struct weft__seat *seat)
 {
 	struct weft__wakes wakes = { NULL, NULL };
-	int64_t keep = pool->credit_block, count = 0;
+	int64_t keep = pool->credit_max - pool->credit_block, count = 0;
 
 	if (!pool->limited)
 		return;

@@ -60,7 +60,7 @@ static int push_own(weft_pool *pool, struct weft__worker *worker, weft_function 
 	}
 	while (unlikely(seat->credit == 0)) {
 		weft__jobs_leave(&seat->own);
-		if ((runs_here && weft__room_is_short(pool)) || !fetch_credit(pool, seat))
+		if ((runs_here && atomic_load_relaxed(&pool->room) == 0) || !fetch_credit(pool, seat))
 			return -EAGAIN;
 		weft__jobs_enter(&seat->own);
 	}
@@ -331,8 +331,11 @@ static weft__noinline int submit_inside(weft_pool *pool, struct weft__worker *wo
 		.deadline_ns = WEFT_FOREVER,
 	};
 	bool here = runs_here(&submission);
-	int error = push_own(pool, worker, function, arg, NULL, here);
+	int error;
 
+	if (here && worker->seat->credit == 0 && atomic_load_relaxed(&pool->room) == 0)
+		return run_here(&submission);
+	error = push_own(pool, worker, function, arg, NULL, here);
 	if (error != -EAGAIN)
 		return error;
 	return here ? run_here(&submission) : submit_slow(&submission);

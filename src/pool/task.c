@@ -268,8 +268,8 @@ static int wait_for_end(struct weft_task *task, int64_t deadline_ns)
 /* The task is one of those that the worker is in the middle of. */
 static bool runs_it(const struct weft__worker *worker, const struct weft_task *task)
 {
-	for (const struct weft_task *mine = worker->task; mine != NULL; mine = mine->outer)
-		if (mine == task)
+	for (const struct weft__frame *frame = worker->frame; frame != NULL; frame = frame->outer)
+		if (frame->task == task)
 			return true;
 	return false;
 }
@@ -347,6 +347,6 @@ bool weft_task_is_cancelled(void)
 		return false;
 	if ((atomic_load_relaxed(&worker->pool->attention) & WEFT__ATTENTION_STOP) != 0)
 		return true;
-	return worker->task != NULL &&
-	       (atomic_load_relaxed(&worker->task->state) & WEFT__TASK_TOLD) != 0;
+	return worker->frame != NULL && worker->frame->task != NULL &&
+	       (atomic_load_relaxed(&worker->frame->task->state) & WEFT__TASK_TOLD) != 0;
 }

@@ -33,12 +33,12 @@ bool weft__worker_has_stack(const struct weft__worker *worker)
 
 static int run_in(struct weft__worker *worker, struct weft_task *task, weft_function *function, void *arg)
 {
+	struct weft__frame frame = { worker->frame, task };
 	int result;
 
-	task->outer = worker->task;
-	worker->task = task;
+	worker->frame = &frame;
 	result = function(arg);
-	worker->task = task->outer;
+	worker->frame = frame.outer;
 	return result;
 }
 
@@ -50,14 +50,6 @@ int weft__task_run(void *arg)
 	return 0;
 }
 
-/* One without a record, within another: so that it is not told what the outer one is told. */
-static void run_nameless(struct weft__worker *worker, weft_function *function, void *arg)
-{
-	struct weft_task nameless = { .state = WEFT__TASK_RUNNING };
-
-	run_in(worker, &nameless, function, arg);
-}
-
 void weft__worker_run(struct weft__worker *worker, weft_function *function, void *arg)
 {
 	uint32_t depth = worker->depth;
@@ -66,7 +58,7 @@ void weft__worker_run(struct weft__worker *worker, weft_function *function, void
 	if (likely(depth == 0 || function == weft__task_run))
 		function(arg);
 	else
-		run_nameless(worker, function, arg);
+		run_in(worker, NULL, function, arg); /* it is not told what the outer one is told */
 	atomic_store_relaxed(&worker->depth, depth);
 	atomic_bump(&worker->completed, 1);
 }
