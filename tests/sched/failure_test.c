@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Each step that can fail, failing in its turn: nothing is lost, what runs goes on, and the same
+ * call succeeds afterwards.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "in_sched.h"
+#include "mem/stack.h"
+#include "proc.h"
+#include "sched/engine.h"
+#include "sys/linux/force.h"
+
+#define PROCESSORS 3
+
+static int count_files(const char *path)
+{
+	DIR *directory = opendir(path);
+	int count = -3; /* itself, and two that every folder has */
+
+	if (directory == NULL)
+		abort();
+	while (readdir(directory) != NULL)
+		count++;
+	closedir(directory);
+	return count;
+}
+
+struct holdings {
+	int fds;
+	size_t stacks;
+	long kib;
+};
+
+static int count_kernel_threads(void)
+{
+	return count_files("/proc/self/task") + 1;
+}
+
+/* A kernel thread that was joined is in the list for a moment longer. */
+static void await_alone(void)
+{
+	while (count_kernel_threads() != 1)
+		weft__sys_thread_yield();
+}
+
+static struct holdings look(void)
+{
+	struct weft__stack_counts stacks;
+
+	await_alone();
+	weft__stack_count(&stacks);
+	return (struct holdings){ count_files("/proc/self/fd"), stacks.in_use, proc_kib("VmSize") };
+}
+
+static void assert_the_same(const struct holdings *before)
+{
+	struct holdings now = look();
+
+	assert_int_equal(now.fds, before->fds);
+	assert_int_equal(now.stacks, before->stacks);
+	assert_int_equal(now.kib, before->kib);
+}
+
+static int return_seven(void *arg)
+{
+	return 7;
+}
+
+static const weft_sched_options three = { .processors = PROCESSORS };
+
+/* What is made once and kept: records of stacks, the C library's stacks for kernel threads. */
+static int warm_up(void **state)
+{
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(weft_run(return_seven, NULL, &three), 7);
+	look();
+	return 0;
+}
+
+/* ---- making a scheduler */
+
+/* Its record; of each processor the record and the ring; of each carrier the record. */
+#define RESERVES (1 + 2 * PROCESSORS + PROCESSORS)
+
+static void assert_fails_at_each(int *countdown, int steps, int error)
+{
+	struct holdings before = look();
+
+	for (int i = 1; i <= steps; i++) {
+		weft_sched *sched = NULL;
+
+		*countdown = i;
+		assert_int_equal(weft_sched_create(&three, &sched), error);
+		assert_int_equal(*countdown, 0);
+		assert_null(sched);
+		assert_the_same(&before);
+		*countdown = i;
+		assert_int_equal(weft_run(return_seven, NULL, &three), error);
+		assert_the_same(&before);
+	}
+	*countdown = steps + 1; /* there is no further step */
+	weft_sched *sched;
+	assert_int_equal(weft_sched_create(&three, &sched), 0);
+	*countdown = 0;
+	assert_int_equal(weft_sched_destroy(sched), 0);
+	assert_the_same(&before);
+}
+
+static void a_scheduler_that_finds_no_memory_at_any_step_leaves_nothing(void **state)
+{
+	assert_fails_at_each(&weft__sys_force.fail_reserve, RESERVES, -ENOMEM);
+}
+
+static void a_scheduler_that_is_refused_a_kernel_thread_leaves_nothing(void **state)
+{
+	assert_fails_at_each(&weft__sys_force.fail_thread, PROCESSORS, -EAGAIN);
+}
+
+static void a_scheduler_without_a_poller_leaves_nothing(void **state)
+{
+	assert_fails_at_each(&weft__sys_force.fail_poller, 1, -EMFILE);
+}
+
+static void a_scheduler_without_descriptors_leaves_nothing(void **state)
+{
+	struct holdings before = look();
+	struct rlimit limit, few;
+	int free_fd = dup(0);
+
+	close(free_fd);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	for (int spare = 0; spare < 2; spare++) {
+		weft_sched *sched = NULL;
+
+		few = (struct rlimit){ (rlim_t)(free_fd + spare), limit.rlim_max };
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+		assert_int_equal(weft_sched_create(&three, &sched), -EMFILE);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+		assert_null(sched);
+		assert_the_same(&before);
+	}
+}
+
+/* The carriers that run already go to sleep, and look at those that are gone. */
+static void the_first_carriers_survive_the_last_one_s_failure(void **state)
+{
+	for (int i = 0; i < 1000; i++) {
+		weft_sched *sched = NULL;
+
+		weft__sys_force.fail_thread = PROCESSORS;
+		assert_int_equal(weft_sched_create(&three, &sched), -EAGAIN);
+	}
+	await_alone();
+}
+
+/* ---- spawning */
+
+#define NEIGHBOURS 20
+
+struct neighbours {
+	uint32_t stop;  /* atomic */
+	uint32_t turns; /* atomic */
+};
+
+static int run_on(void *arg)
+{
+	struct neighbours *neighbours = arg;
+
+	while (!__atomic_load_n(&neighbours->stop, __ATOMIC_ACQUIRE)) {
+		__atomic_fetch_add(&neighbours->turns, 1, __ATOMIC_RELAXED);
+		weft_yield();
+	}
+	return 0;
+}
+
+static void see_them_run(struct neighbours *neighbours)
+{
+	uint32_t before = __atomic_load_n(&neighbours->turns, __ATOMIC_RELAXED);
+
+	while (__atomic_load_n(&neighbours->turns, __ATOMIC_RELAXED) < before + NEIGHBOURS)
+		weft_yield();
+}
+
+static void spawn_fails(const weft_thread_options *options, int error,
+			struct neighbours *neighbours)
+{
+	struct weft_thread *const untouched = (struct weft_thread *)neighbours;
+	struct weft__stack_counts before, after;
+	weft_thread *thread = untouched;
+	int result;
+
+	weft__stack_count(&before);
+	check(weft_thread_spawn(return_seven, NULL, options, &thread) == error);
+	check(thread == untouched);
+	weft__stack_count(&after);
+	check(after.in_use == before.in_use);
+	see_them_run(neighbours);
+	check(weft_thread_spawn(return_seven, NULL, options, &thread) == 0);
+	check(weft_thread_join(thread, &result) == 0 && result == 7);
+}
+
+static int refuse_spawns(void *arg)
+{
+	/* Sizes of which there is no stack yet: a slot, an arena must be made. */
+	weft_thread_options large = { .stack_bytes = (size_t)1 << 20 };
+	weft_thread_options larger = { .stack_bytes = (size_t)2 << 20 };
+	weft_thread_options kernel = { .kind = WEFT_KERNEL };
+	struct neighbours neighbours = { 0, 0 };
+	weft_thread *threads[NEIGHBOURS];
+
+	for (int i = 0; i < NEIGHBOURS; i++)
+		check(weft_thread_spawn(run_on, &neighbours, NULL, &threads[i]) == 0);
+	see_them_run(&neighbours);
+	weft__sys_force.fail_guard = 1;
+	spawn_fails(&large, -ENOMEM, &neighbours);
+	weft__sys_force.fail_reserve = 1;
+	spawn_fails(&larger, -ENOMEM, &neighbours);
+	weft__sys_force.fail_thread = 1;
+	spawn_fails(&kernel, -EAGAIN, &neighbours);
+	__atomic_store_n(&neighbours.stop, 1, __ATOMIC_RELEASE);
+	for (int i = 0; i < NEIGHBOURS; i++)
+		check(weft_thread_join(threads[i], NULL) == 0);
+	check(weft__sys_force.fail_guard == 0 && weft__sys_force.fail_reserve == 0);
+	return 0;
+}
+
+static void refuse_in_child(void *arg)
+{
+	weft_sched_options options = { .processors = *(unsigned *)arg };
+
+	_exit(weft_run(refuse_spawns, NULL, &options) == 0 ? 0 : 1);
+}
+
+/* Each in a child: with a fresh store of stacks. */
+static void a_refused_spawn_leaves_all_running(void **state)
+{
+	assert_int_equal(proc_in_child(refuse_in_child, &(unsigned){ 1 }), 0);
+	assert_int_equal(proc_in_child(refuse_in_child, &(unsigned){ 3 }), 0);
+}
+
+static int count_kernel_kind(void *arg, const weft_thread_info *thread)
+{
+	*(int *)arg += thread->kind == WEFT_KERNEL;
+	return 0;
+}
+
+static void a_refused_kernel_thread_leaves_no_record(void **state)
+{
+	int before = 0, after = 0;
+
+	weft_thread_self();
+	weft_inspect_threads(count_kernel_kind, &before);
+	for (int i = 0; i < 100; i++) {
+		weft_thread *thread = NULL;
+
+		weft__sys_force.fail_thread = 1;
+		assert_int_equal(weft_thread_spawn(return_seven, NULL, NULL, &thread), -EAGAIN);
+		assert_null(thread);
+	}
+	weft_inspect_threads(count_kernel_kind, &after);
+	assert_int_equal(after, before);
+}
+
+/* From outside, and the scheduler must not count what was not started. */
+static void a_spawn_refused_from_outside_does_not_keep_the_scheduler(void **state)
+{
+	weft_thread_options options = { .stack_bytes = (size_t)4 << 20, .kind = WEFT_LIGHT };
+	weft_thread *thread = NULL;
+
+	assert_int_equal(weft_sched_create(&three, &options.sched), 0);
+	for (int i = 0; i < 10; i++) {
+		weft__sys_force.fail_reserve = 1;
+		assert_int_equal(weft_thread_spawn(return_seven, NULL, &options, &thread), -ENOMEM);
+		weft__sys_force.fail_reserve = 0;
+		assert_null(thread);
+	}
+	assert_int_equal(options.sched->live, 0);
+	assert_int_equal(weft_sched_destroy(options.sched), 0);
+}
+
+/* ---- a hand-off that finds no kernel thread */
+
+struct bracket {
+	uint32_t inside; /* atomic */
+	uint32_t leave;  /* atomic */
+};
+
+static int hold_bracket(void *arg)
+{
+	struct bracket *bracket = arg;
+
+	weft_blocking_begin();
+	__atomic_fetch_add(&bracket->inside, 1, __ATOMIC_ACQ_REL);
+	while (!__atomic_load_n(&bracket->leave, __ATOMIC_ACQUIRE))
+		weft__sys_thread_yield();
+	weft_blocking_end();
+	return 0;
+}
+
+/* Brackets are opened until one of our own finds no spare carrier, and is refused a new one. */
+static bool bracket_refused(int *countdown)
+{
+	bool refused;
+
+	__atomic_store_n(countdown, 1, __ATOMIC_RELAXED);
+	weft_blocking_begin();
+	refused = __atomic_exchange_n(countdown, 0, __ATOMIC_RELAXED) == 0;
+	weft_yield();
+	weft_blocking_end();
+	return refused;
+}
+
+static int bracket_without_carrier(void *arg)
+{
+	for (int round = 0; round < 20; round++) {
+		struct bracket bracket = { 0, 0 };
+		weft_thread *threads[32];
+		int count = 0;
+
+		while (!bracket_refused(round % 2 ? &weft__sys_force.fail_thread
+						  : &weft__sys_force.fail_reserve)) {
+			check(count < 32);
+			check(weft_thread_spawn(hold_bracket, &bracket, NULL, &threads[count]) ==
+			      0);
+			await_word(&bracket.inside, (uint32_t)++count);
+		}
+		__atomic_store_n(&bracket.leave, 1, __ATOMIC_RELEASE);
+		for (int i = 0; i < count; i++)
+			check(weft_thread_join(threads[i], NULL) == 0);
+	}
+	return 0;
+}
+
+static void a_hand_off_that_finds_no_carrier_keeps_the_processor(void **state)
+{
+	assert_int_equal(weft_run(bracket_without_carrier, NULL,
+				  &(weft_sched_options){ .processors = 1 }),
+			 0);
+	assert_int_equal(weft_run(bracket_without_carrier, NULL,
+				  &(weft_sched_options){ .processors = 2 }),
+			 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_scheduler_that_finds_no_memory_at_any_step_leaves_nothing),
+		cmocka_unit_test(a_scheduler_that_is_refused_a_kernel_thread_leaves_nothing),
+		cmocka_unit_test(a_scheduler_without_a_poller_leaves_nothing),
+		cmocka_unit_test(a_scheduler_without_descriptors_leaves_nothing),
+		cmocka_unit_test(the_first_carriers_survive_the_last_one_s_failure),
+		cmocka_unit_test(a_refused_spawn_leaves_all_running),
+		cmocka_unit_test(a_refused_kernel_thread_leaves_no_record),
+		cmocka_unit_test(a_spawn_refused_from_outside_does_not_keep_the_scheduler),
+		cmocka_unit_test(a_hand_off_that_finds_no_carrier_keeps_the_processor),
+	};
+
+	return cmocka_run_group_tests(tests, warm_up, NULL);
+}
