@@ -54,6 +54,8 @@ static bool offer(struct weft__carrier *carrier, struct weft__processor *process
 		carrier->processor = NULL;
 		ring = spare->in_poller && has_something(processor);
 		wake = !spare->in_poller && atomic_load_relaxed(&spare->wake_word) == 0;
+		if (spare->in_poller)
+			weft__live_flush(processor); /* as before any sleep: whoever is rung may only steal from it */
 		spare->given = processor;
 		atomic_store_release(&processor->owner, (uintptr_t)spare | WEFT__OWNER_IDLE); /* OWNER */
 		if (wake)

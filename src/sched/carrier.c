@@ -163,7 +163,9 @@ int weft__carrier_start(struct weft_sched *sched, struct weft__processor *proces
 
 		weft__spin_lock(&sched->lock);
 		be_no_spare(carrier);
-		/* Who looks at the owner word under the lock must not find a carrier that is gone. */
+		/* Who looks at the owner word under the lock must not find a carrier that is gone. By now it may be another processor:
+		 * the first one was taken back, and somebody offered us his. */
+		processor = carrier->given;
 		if (atomic_cas_acq_rel(&processor->owner, &offered, (uintptr_t)offerer) && offerer != NULL)
 			offerer->processor = processor;
 		weft__list_remove(&carrier->all);
