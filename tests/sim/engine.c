@@ -22,10 +22,11 @@ static void print_processor(const struct weft__processor *processor)
 {
 	struct weft__runq *queue = (struct weft__runq *)&processor->queue;
 
-	dprintf(2, "processor %u: owner %#lx, %u queued, hot %p, %zu timers, next %lld ns\n",
+	dprintf(2,
+		"processor %u: owner %#lx, %u queued, hot %p, %zu timers, next %lld ns, credit %lld\n",
 		processor->index, (unsigned long)processor->owner,
 		(unsigned)(queue->tail - queue->head), (void *)queue->hot, processor->wheel.count,
-		(long long)processor->wheel.next_ns);
+		(long long)processor->wheel.next_ns, (long long)processor->credit);
 }
 
 static int print_sched(void *arg, struct weft_sched *sched)
