@@ -4,18 +4,22 @@
  *
  * NC carriers, NP processors, one monitor, one global queue (gq).  A processor's owner word is
  *   RUNNING(c)  carrier c runs with it
- *   IDLE(c)     c sleeps in the poller and would like it back, or is a spare that was offered it
+ *   IDLE(c)     c sleeps in the poller and would like it back, or is a spare that it is offered to
  *   REVOKED(c)  the monitor is about to take it from c
  * A carrier sets `inside` with a plain store on every entry into the runtime and then reads the owner word
  * again; both words pass through its FIFO store buffer sb[c] (TSO).  Compare-and-swap drains the buffer of
  * who executes it; membarrier drains everybody's, one after the other.  What happens under the scheduler's
  * lock is one step.
  *
+ * A carrier without a processor that runs no thread is a spare and in the list of spares, from which it takes
+ * itself when it wakes.  It sleeps on its own word; or still in the poller, if its processor was taken from it
+ * there (in_poller), and then nobody wakes it for an offer: the processor is just idle.
+ *
  *   monitor         RUNNING(c) -> REVOKED(c), membarrier, inside[c]?  no: -> IDLE(spare), yes: -> RUNNING(c)
  *   enter           RUNNING(me): mine.  REVOKED(me): CAS back; if it fails look again.  Else lost.
  *   blocking_begin  RUNNING(me) -> IDLE(spare), a plain store: only an owner inside may do that
- *   take_offered    IDLE(me) -> RUNNING(me) by CAS, or another was quicker
- *   blocking_end    IDLE(any) -> RUNNING(me) by CAS; none: queue the thread, become spare
+ *   await_processor IDLE(me) -> RUNNING(me) by CAS, or another was quicker
+ *   blocking_end    IDLE(any) -> RUNNING(me) by CAS, and its sleeper is a spare; none: queue the thread
  *   sleep_idle      RUNNING(me) -> IDLE(me), a plain store; on waking IDLE(me) -> RUNNING(me) by CAS
  *
  * Threads are counted, not named: on a carrier, in gq, or done.  A thread may keep its carrier for ever
@@ -36,7 +40,9 @@
  *   EVENTS_FIRST    a woken carrier puts what an event readied into its queue, and takes its processor back then
  *   DROP_TOKEN      a woken carrier that lost its processor forgets the ring
  *   GIVE_BY_STORE   the monitor gives the processor away, or back, by a plain store
- *   OFFER_UNSEEN    a processor is offered without a wake to a spare that has looked already
+ *   NO_SPARE_MADE   who takes a sleeper's processor does not make it a spare: it can be offered nothing again
+ *   KEEPS_OFFER     a sleeper that wakes with what was taken and offered again stays in the list of spares
+ *   OFFER_TWICE     a spare that has what it was offered counts as free
  */
 #ifndef NC
 #define NC	3
@@ -74,7 +80,8 @@ byte owner[NP];
 bit inside[NC];
 byte given[NC];		/* offered, and not yet looked at; NONE: nothing */
 bit awake[NC];		/* wake_word */
-bit spare[NC];		/* in the list of spare carriers */
+bit spare[NC];		/* in the list of spares */
+bit in_poller[NC];	/* of a spare: it sleeps there, not on its own word */
 byte gq, idle, searching;
 bit edge;
 byte spawns = SPAWNS, blocks = BLOCKS, events = EVENTS;
@@ -110,15 +117,30 @@ inline cas_owner(x, from, to)
 	}
 }
 
-/* Under the scheduler's lock. */
-inline pop_spare()
+/* With the scheduler's lock held.  One that was offered a processor is free when that was taken back; not when it has it. */
+#ifdef OFFER_TWICE
+#define FREE(c)	(spare[c] && !(given[c] != NONE && owner[given[c]] == IDLE(c)))
+#else
+#define FREE(c)	(spare[c] && !(given[c] != NONE && (owner[given[c]] == IDLE(c) || owner[given[c]] == RUNNING(c))))
+#endif
+
+inline find_spare()
 {
 	s = 0;
 	do
-	:: s < NC && spare[s] -> spare[s] = 0; break
-	:: s < NC && !spare[s] -> s++
-	:: s >= NC -> s = NONE; break
-	od
+	:: s < NC && FREE(s) && !in_poller[s] -> break
+	:: s < NC && !(FREE(s) && !in_poller[s]) -> s++
+	:: s >= NC -> break
+	od;
+	if
+	:: s >= NC -> s = 0;
+		do
+		:: s < NC && FREE(s) -> break
+		:: s < NC && !FREE(s) -> s++
+		:: s >= NC -> s = NONE; break
+		od
+	:: else
+	fi
 }
 
 inline act()
@@ -213,7 +235,6 @@ inline queue_thread()
 proctype carrier(byte me; byte p)
 {
 	byte loc, val, w, x, s;
-	byte offered_to = NONE;
 	bit ok, token, again, event;
 
 	if
@@ -221,17 +242,30 @@ proctype carrier(byte me; byte p)
 	:: else -> goto user
 	fi;
 
-no_processor:
-	atomic { drain(me); awake[me] = 0; spare[me] = 1 }
+no_processor:					/* await_processor */
+	sb[me]!INSIDE,1;
+	atomic {
+		drain(me);
+		spare[me] = 0;
+		p = given[me];
+		given[me] = NONE;
+		ok = 0;
+		if
+		:: p != NONE -> cas_owner(p, IDLE(me), RUNNING(me))
+		:: else
+		fi;
+		if
+		:: ok
+		:: else -> p = NONE; spare[me] = 1; in_poller[me] = 0; awake[me] = 0
+		fi
+	}
+	if
+	:: ok -> act(); goto loop
+	:: else -> leave_without()
+	fi;
 end_spare:
 	awake[me];
-	atomic { drain(me); p = given[me]; given[me] = NONE }
-	sb[me]!INSIDE,1;
-	cas_owner(p, IDLE(me), RUNNING(me));
-	if
-	:: ok -> act()
-	:: else -> p = NONE; leave_without(); goto no_processor
-	fi;
+	goto no_processor;
 
 loop:						/* inside, owner of p */
 	if
@@ -284,7 +318,14 @@ end_asleep:
 	:: else
 	fi;
 	if
-	:: ok -> act(); goto loop
+	:: ok -> act();
+#ifndef KEEPS_OFFER
+		if
+		:: spare[me] -> atomic { drain(me); spare[me] = 0; given[me] = NONE }
+		:: else
+		fi;
+#endif
+		goto loop
 	:: else
 	fi;
 	p = NONE;
@@ -324,26 +365,16 @@ user:						/* outside, runs a thread, may have lost p */
 		:: ok ->
 			atomic {		/* offer */
 				drain(me);
-				s = offered_to;
-				if
-#ifdef OFFER_UNSEEN
-				:: s != NONE -> skip
-				:: s == NONE -> pop_spare(); ok = 0
-#else
-				:: s != NONE && given[s] == p	/* still on its way */
-				:: else -> pop_spare(); ok = 0
-#endif
-				fi;
-				offered_to = s;
+				find_spare();
 				if
 				:: s != NONE -> acting[p]--; given[s] = p; owner[p] = IDLE(s); p = NONE
 				:: else
 				fi
 			}
 			if
-			:: s != NONE && !ok -> awake[s] = 1; sb[me]!INSIDE,0
-			:: s != NONE && ok -> sb[me]!INSIDE,0
-			:: else -> leave()	/* no spare: it keeps the processor */
+			:: s == NONE -> leave()	/* no spare: it keeps the processor */
+			:: s != NONE && !in_poller[s] -> awake[s] = 1; sb[me]!INSIDE,0
+			:: s != NONE && in_poller[s] -> sb[me]!INSIDE,0
 			fi;
 			s = 0
 		:: else -> leave_without()
@@ -364,8 +395,17 @@ take_or_queue:					/* inside, without processor, with a thread */
 		w = owner[x];
 		if
 		:: IS_IDLE(w) ->
-			cas_owner(x, w, RUNNING(me));
-			w = 0;
+			atomic {		/* take */
+				cas_owner(x, w, RUNNING(me));
+				w = w - IDLE(0);
+				if
+#ifndef NO_SPARE_MADE
+				:: ok && !spare[w] -> spare[w] = 1; in_poller[w] = 1
+#endif
+				:: else
+				fi;
+				w = 0
+			}
 			if
 			:: ok -> p = x; x = 0; act(); leave(); goto user
 			:: else -> x++
@@ -414,7 +454,7 @@ proctype monitor()
 				ok = inside[w];
 				atomic {		/* under the scheduler's lock */
 					if
-					:: !ok -> pop_spare()
+					:: !ok -> find_spare()
 					:: else -> s = NONE
 					fi;
 #ifdef GIVE_BY_STORE
@@ -425,12 +465,11 @@ proctype monitor()
 					if
 					:: ok && s == NONE -> owner[p] = RUNNING(w)
 					:: ok && s != NONE -> owner[p] = IDLE(s); given[s] = p
-					:: !ok && s == NONE
-					:: !ok && s != NONE -> spare[s] = 1
+					:: !ok
 					fi
 				}
 				if
-				:: ok && s != NONE -> awake[s] = 1
+				:: ok && s != NONE && !in_poller[s] -> awake[s] = 1
 				:: else
 				fi;
 				s = 0
@@ -452,6 +491,12 @@ end:	do
 	:: atomic { sb[2]?loc,val -> lands(2) }
 	od
 }
+
+#if NP > 1
+#define HOLDS_ONE(c)	(owner[0] == IDLE(c) || owner[1] == IDLE(c))
+#else
+#define HOLDS_ONE(c)	(owner[0] == IDLE(c))
+#endif
 
 init {
 	byte i, n;
@@ -476,7 +521,7 @@ init {
 	timeout;
 	atomic {
 		do
-		:: i < NC -> assert(given[i] == NONE); n = n + stuck[i]; i++
+		:: i < NC -> n = n + stuck[i]; assert(stuck[i] || spare[i] || (asleep[i] && HOLDS_ONE(i))); i++
 		:: else -> break
 		od;
 		assert(gq + n + done == total);

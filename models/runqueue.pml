@@ -32,8 +32,11 @@
 #ifndef ITEMS
 #define ITEMS	4
 #endif
+#ifndef HOTS
+#define HOTS	0		/* how many of them may go through the hot slot */
+#endif
 #ifndef STEALS
-#define STEALS	1		/* attempts of a thief on each of the others */
+#define STEALS	1		/* attempts of a thief */
 #endif
 #ifdef ALONE
 #define THIEVES	0
@@ -172,14 +175,14 @@ inline steal(me, from)
 
 proctype owner()
 {
-	byte i, h, item;
+	byte i, h, item, hots;
 	bit found;
 
 	do
 	:: i < ITEMS -> i++;
 		if
 		:: push(i)
-		:: true ->				/* hot_put */
+		:: hots < HOTS -> hots++;		/* hot_put */
 			if
 			:: hot == 0 -> hot = i
 			:: else -> atomic { item = hot; hot = i }
