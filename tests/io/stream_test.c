@@ -428,10 +428,36 @@ static int adopt_body(void *arg)
 	return 0;
 }
 
+/* Both directions were ordered in one report, which the writer's event would use up. */
+static int adopt_both_body(void *arg)
+{
+	int fds[2];
+	char block[4096];
+	size_t filled;
+	weft_thread *reader, *writer;
+
+	(void)arg;
+	check_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	filled = fill(fds[0]);
+	reader = start(read_one, &fds[0]);
+	writer = start(write_one, &fds[0]);
+	await_waiters(fds[0], WEFT__POLL_READ, 1);
+	await_waiters(fds[0], WEFT__POLL_WRITE, 1);
+	check_equal(weft_fd_adopt(fds[0]), 0);
+	while (filled > 0)
+		filled -= (size_t)weft_read(fds[1], block, sizeof block);
+	check_equal(finish(writer), 1);
+	check_equal(weft_write(fds[1], "o", 1), 1);
+	check_equal(finish(reader), 'o');
+	close_pair(fds);
+	return 0;
+}
+
 static void adopting_takes_over_who_waits(void **state)
 {
 	(void)state;
 	in_each_setting(adopt_body, NULL);
+	in_each_setting(adopt_both_body, NULL);
 }
 
 static int bad_numbers_body(void *arg)
