@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Pools: every task runs once or is said not to, whatever is drawn for the pool, and however it ends. */
+/* Pools: every task runs once or is said not to, whatever is drawn for the pool, and however it
+ * ends. */
 #include <errno.h>
 #include <string.h>
 
@@ -112,8 +113,9 @@ static int await_task(weft_task *task, int *out_result)
 	int code;
 
 	do
-		code = weft__sim_choose(2) ? weft_task_wait_until(task, engine_deadline(), out_result) :
-					     weft_task_wait(task, out_result);
+		code = weft__sim_choose(2)
+			       ? weft_task_wait_until(task, engine_deadline(), out_result)
+			       : weft_task_wait(task, out_result);
 	while (code == -ETIMEDOUT);
 	return code;
 }
@@ -148,7 +150,8 @@ static int submit_job(struct office *office, struct job *job, weft_task **out_ta
 	case 0:
 		return weft_pool_submit_try(office->pool, do_job, job, &options, out_task);
 	case 1:
-		return weft_pool_submit_until(office->pool, do_job, job, &options, engine_deadline(), out_task);
+		return weft_pool_submit_until(office->pool, do_job, job, &options,
+					      engine_deadline(), out_task);
 	default:
 		return weft_pool_submit(office->pool, do_job, job, &options, out_task);
 	}
@@ -259,17 +262,19 @@ static int batches_app(void *arg)
 		int code;
 
 		for (int i = 0; i < TASKS; i++) {
-			code = weft_pool_submit(office->pool, in_batch, &office->jobs[round][i], &options, NULL);
+			code = weft_pool_submit(office->pool, in_batch, &office->jobs[round][i],
+						&options, NULL);
 			weft__sim_check(code == 0 || code == -EAGAIN);
 			taken += code == 0;
 		}
 		if (weft__sim_choose(3) == 0)
-			weft__sim_check(weft_pool_resize(office->pool, 1 + weft__sim_choose(4)) == 0);
+			weft__sim_check(weft_pool_resize(office->pool, 1 + weft__sim_choose(4)) ==
+					0);
 		if (weft__sim_choose(4) == 0)
 			taken -= (int32_t)weft_batch_cancel(batch);
 		do
-			code = weft__sim_choose(2) ? weft_batch_wait_until(batch, engine_deadline()) :
-						     weft_batch_wait(batch);
+			code = weft__sim_choose(2) ? weft_batch_wait_until(batch, engine_deadline())
+						   : weft_batch_wait(batch);
 		while (code == -ETIMEDOUT);
 		weft__sim_check(code == 0 || code == -ECANCELED);
 		for (int i = 0; i < TASKS; i++)
@@ -293,8 +298,12 @@ static void batches(void *arg)
 }
 
 const struct scenario pool_scenarios[] = {
-	{ .name = "tasks-run-once", .run = tasks_run_once, .options = { .spurious = 20, .eintr = 20 } },
-	{ .name = "stopping-loses-none", .run = stopping_loses_none, .options = { .spurious = 20, .eintr = 20 } },
+	{ .name = "tasks-run-once",
+	  .run = tasks_run_once,
+	  .options = { .spurious = 20, .eintr = 20 } },
+	{ .name = "stopping-loses-none",
+	  .run = stopping_loses_none,
+	  .options = { .spurious = 20, .eintr = 20 } },
 	{ .name = "batches", .run = batches, .options = { .spurious = 20, .eintr = 20 } },
 	{ 0 },
 };

@@ -7,12 +7,9 @@ static const struct {
 	const char *group;
 	const struct scenario *scenarios;
 } lists[] = {
-	{ "sys", sys_scenarios },
-	{ "thread", thread_scenarios },
-	{ "sync", sync_scenarios },
-	{ "time", time_scenarios },
-	{ "io", io_scenarios },
-	{ "failure", failure_scenarios },
+	{ "sys", sys_scenarios },   { "thread", thread_scenarios },
+	{ "sync", sync_scenarios }, { "time", time_scenarios },
+	{ "io", io_scenarios },     { "failure", failure_scenarios },
 	{ "pool", pool_scenarios },
 };
 

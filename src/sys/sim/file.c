@@ -139,16 +139,16 @@ int weft__sys_open(const char *path, int flags, unsigned mode)
 
 int weft__sys_close(int fd)
 {
-	struct weft__sim_file *file;
+	struct weft__sim_file *file = NULL;
 
 	weft__sim_step("close");
 	weft__sim_note("close(%d)", fd);
-	file = weft__sim_file_get(fd);
+	if (fd >= 0 && (unsigned)fd < weft__sim.options.fds_max)
+		file = table[fd];
 	if (file == NULL)
 		return -EBADF;
 	table[fd] = NULL;
-	weft__sim_file_put(file); /* ours */
-	weft__sim_file_put(file); /* the number's */
+	weft__sim_file_put(file);
 	return 0;
 }
 

@@ -136,8 +136,6 @@ int weft__sim_wake(const void *on, int count, bool newest);
 void weft__sim_make_runnable(struct weft__sim_thread *thread, enum weft__sim_wake why);
 void weft__sim_later(int64_t after_ns, void (*act)(void *, unsigned), void *on, unsigned detail);
 void weft__sim_forget(void *on); /* drops what was to be done to it later */
-void weft__sim_stop(enum weft__sim_outcome outcome, const char *format, ...) weft__printf(2, 3)
-	__attribute__((noreturn));
 void weft__sim_hash(uint64_t value);
 
 /* ---- thread.c */

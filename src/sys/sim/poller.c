@@ -167,12 +167,11 @@ static uint32_t ready_bits(unsigned bits)
 /* The list may be told from its second item on: order is nobody's right. */
 static void turn_list(struct weft__sim_file *poller)
 {
-	struct weft__sim_item *first;
+	struct weft__sim_item *first = poller->ready_first;
 
-	if (poller->ready_first == poller->ready_last || weft__sim_choose(4) != 0)
+	if (first == poller->ready_last || weft__sim_choose(4) != 0)
 		return;
-	first = pop_ready(poller);
-	first->ready = true;
+	poller->ready_first = first->next_ready;
 	first->next_ready = NULL;
 	poller->ready_last->next_ready = first;
 	poller->ready_last = first;

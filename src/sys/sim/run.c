@@ -370,16 +370,6 @@ enum weft__sim_outcome weft__sim_run(uint64_t seed, const struct weft__sim_optio
 	return out_report->outcome;
 }
 
-static void set_failure(enum weft__sim_outcome outcome, const char *format, va_list arguments)
-{
-	struct weft__sim_report *report = weft__sim.report;
-
-	report->outcome = outcome;
-	report->steps = weft__sim.steps;
-	report->virtual_ns = weft__sim.now_ns - START_NS;
-	vsnprintf(report->failure, sizeof report->failure, format, arguments);
-}
-
 static void print_failure(void)
 {
 	fflush(stdout);
@@ -394,24 +384,16 @@ static void print_failure(void)
 
 void weft__sim_stop(enum weft__sim_outcome outcome, const char *format, ...)
 {
-	va_list arguments;
-
-	weft__sim_settle();
-	va_start(arguments, format);
-	set_failure(outcome, format, arguments);
-	va_end(arguments);
-	print_failure();
-	weft__sim_leave();
-}
-
-void weft__sim_fail(const char *format, ...)
-{
+	struct weft__sim_report *report = weft__sim.report;
 	va_list arguments;
 
 	weft__assert(weft__sim.running);
 	weft__sim_settle();
+	report->outcome = outcome;
+	report->steps = weft__sim.steps;
+	report->virtual_ns = weft__sim.now_ns - START_NS;
 	va_start(arguments, format);
-	set_failure(WEFT__SIM_FAILED, format, arguments);
+	vsnprintf(report->failure, sizeof report->failure, format, arguments);
 	va_end(arguments);
 	print_failure();
 	weft__sim_leave();

@@ -82,8 +82,10 @@ const char *weft__sim_output(void);
 
 /* A number from 0 to below n, from the seed. */
 unsigned weft__sim_choose(unsigned n);
-/* Ends the run as failed. */
-void weft__sim_fail(const char *format, ...) weft__printf(1, 2) __attribute__((noreturn));
+/* Ends the run. */
+void weft__sim_stop(enum weft__sim_outcome outcome, const char *format, ...) weft__printf(2, 3)
+	__attribute__((noreturn));
+#define weft__sim_fail(...) weft__sim_stop(WEFT__SIM_FAILED, __VA_ARGS__)
 #define weft__sim_check(condition)                                                                 \
 	do {                                                                                       \
 		if (unlikely(!(condition)))                                                        \
