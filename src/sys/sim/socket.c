@@ -263,8 +263,8 @@ static int accept_from(struct weft__sim_file *listener)
 		return -EMFILE;
 	file = listener->waiting[0];
 	listener->waiting_count--;
-	memmove(listener->waiting, listener->waiting + 1,
-		listener->waiting_count * sizeof listener->waiting[0]);
+	for (unsigned i = 0; i < listener->waiting_count; i++)
+		listener->waiting[i] = listener->waiting[i + 1];
 	return weft__sim_file_number(file);
 }
 
