@@ -115,6 +115,85 @@ static void waiting_without_the_mutex_stops_the_program(void **state)
 	assert_non_null(strstr(said, "mutex"));
 }
 
+static int wait_for_wake(void *arg)
+{
+	int result;
+
+	weft_mutex_lock(&line.mutex);
+	result = weft_cond_wait(arg, &line.mutex);
+	weft_mutex_unlock(&line.mutex);
+	return result;
+}
+
+static void a_waiter_stays_until_its_waker_is_off_the_queue(void **state)
+{
+	(void)state;
+	reset();
+	waiter_is_held_back(&line.cond.waiters, wait_for_wake, &line.cond, 0);
+}
+
+/* Were the mutex free before the waiter is in the queue, a wake could find nobody there. */
+static void a_waiter_is_in_the_queue_when_the_mutex_is_free(void **state)
+{
+	weft_thread *thread;
+	int result = -1;
+
+	(void)state;
+	reset();
+	weft__waitq_lock(&line.cond.waiters);
+	assert_int_equal(weft_thread_spawn(wait_for_wake, &line.cond, NULL, &thread), 0);
+	while (atomic_load_relaxed(&line.mutex.word) == 0) /* until it has the mutex */
+		weft_yield();
+	usleep(10 * 1000); /* by now it could have let it go, and mostly would have */
+	assert_int_equal(weft_mutex_lock_try(&line.mutex), -EBUSY);
+	weft__waitq_unlock(&line.cond.waiters);
+	weft_mutex_lock(&line.mutex);
+	weft_cond_wake(&line.cond);
+	weft_mutex_unlock(&line.mutex);
+	assert_int_equal(weft_thread_join(thread, &result), 0);
+	assert_int_equal(result, 0);
+}
+
+/* ---- two kernel threads, each of which waits for ever if a wake is missed */
+enum { BALLS = 20000 };
+
+static struct {
+	weft_mutex mutex;
+	weft_cond cond;
+	int turn; /* guarded by mutex */
+} tennis;
+
+static int play(void *arg)
+{
+	int me = *(int *)arg;
+
+	for (int i = 0; i < BALLS; i++) {
+		weft_mutex_lock(&tennis.mutex);
+		while (tennis.turn != me)
+			weft_cond_wait(&tennis.cond, &tennis.mutex);
+		tennis.turn = !me;
+		weft_mutex_unlock(&tennis.mutex);
+		weft_cond_wake(&tennis.cond);
+		/* sometimes the other comes first */
+		for (int k = i % 64; k > 0; k--)
+			atomic_compiler_barrier();
+	}
+	return 0;
+}
+
+static void no_wake_is_missed(void **state)
+{
+	int numbers[2] = { 0, 1 };
+	weft_thread *players[2];
+
+	(void)state;
+	memset(&tennis, 0, sizeof tennis);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(weft_thread_spawn(play, &numbers[i], NULL, &players[i]), 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(weft_thread_join(players[i], NULL), 0);
+}
+
 /* ---- the crowd: a buffer of a few places */
 enum { PLACES = 4, ITEMS = 20000 };
 
@@ -196,6 +275,9 @@ int main(void)
 		cmocka_unit_test(wake_all_lets_all_go_on_that_wait),
 		cmocka_unit_test(a_deadline_ends_the_wait_with_the_mutex_held),
 		cmocka_unit_test(waiting_without_the_mutex_stops_the_program),
+		cmocka_unit_test(a_waiter_stays_until_its_waker_is_off_the_queue),
+		cmocka_unit_test(a_waiter_is_in_the_queue_when_the_mutex_is_free),
+		cmocka_unit_test(no_wake_is_missed),
 		cmocka_unit_test(what_is_put_is_taken_once),
 	};
 

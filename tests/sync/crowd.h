@@ -26,6 +26,7 @@
 #include <weft/weft.h>
 
 #include "base/atomic.h"
+#include "sched/waitq.h"
 
 static int crowd_failures; /* atomic */
 
@@ -167,6 +168,47 @@ static inline void crowd(int (*body)(struct member *), void *shared)
 	assert_int_equal(weft_sched_destroy(one), 0);
 	assert_int_equal(weft_sched_destroy(two), 0);
 	assert_int_equal(crowd_failures, 0);
+}
+
+/*
+ * A waiter that was let go on while its waker still holds the queue's lock must not return: its
+ * caller may give the memory away, with the lock in it. `wait` waits in that queue, as a kernel
+ * thread; `code` lets it go on.
+ */
+struct held_back {
+	weft_function *wait;
+	void *arg;
+	bool returned; /* atomic */
+};
+
+static inline int held_back_wait(void *arg)
+{
+	struct held_back *h = arg;
+	int result = h->wait(h->arg);
+
+	atomic_store_release(&h->returned, true);
+	return result;
+}
+
+static inline void waiter_is_held_back(weft__waitq *queue, weft_function *wait, void *arg, int code)
+{
+	struct held_back held = { .wait = wait, .arg = arg };
+	struct weft__wakes wakes = { NULL, NULL };
+	weft_thread *thread = NULL;
+	int result = -1;
+
+	assert_int_equal(weft_thread_spawn(held_back_wait, &held, NULL, &thread), 0);
+	for (weft__waitq_lock(queue); weft__waitq_is_empty(queue); weft__waitq_lock(queue)) {
+		weft__waitq_unlock(queue);
+		weft_yield();
+	}
+	assert_true(weft__waitq_wake(queue, code, &wakes));
+	weft__wakes_ready(&wakes);
+	usleep(10 * 1000); /* it could have returned by then, and mostly would have */
+	assert_false(atomic_load_acquire(&held.returned));
+	weft__waitq_unlock(queue);
+	assert_int_equal(weft_thread_join(thread, &result), 0);
+	assert_int_equal(result, 0);
 }
 
 /* What a program that does this says before it stops. out_said is empty if it does not stop. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Mutex: every form, who is next, and that nobody shares it. */
 #include "crowd.h"
-#include "sched/waitq.h"
 
 static weft_mutex mutex;
 
@@ -241,6 +240,51 @@ static void unlocks_wake_one_at_a_time(void **state)
 	scenario(unlock_three_times, NULL);
 }
 
+static int beat_the_first_of_two(void *arg)
+{
+	int first = 1, second = 2;
+	weft_thread *waiters[2];
+
+	(void)arg;
+	weft_mutex_lock(&mutex);
+	waiters[0] = start(lock_and_note, &first);
+	waiters[1] = start(lock_and_note, &second);
+	weft_yield();
+	weft_mutex_unlock(&mutex);
+	weft_mutex_lock(&mutex);
+	weft_yield(); /* the first wakes, is beaten, waits again */
+	weft_mutex_unlock(&mutex);
+	finish(waiters[0]);
+	finish(waiters[1]);
+	check(order_count == 2 && order[0] == first && order[1] == second);
+	return 0;
+}
+
+static void a_beaten_waiter_goes_before_those_who_came_later(void **state)
+{
+	(void)state;
+	reset();
+	order_count = 0;
+	scenario(beat_the_first_of_two, NULL);
+}
+
+static int lock_it(void *arg)
+{
+	return weft_mutex_lock(arg);
+}
+
+static void a_grantee_stays_until_the_unlocker_is_off_the_queue(void **state)
+{
+	enum { GRANTED = 1 };
+
+	(void)state;
+	reset();
+	weft_mutex_lock(&mutex);
+	waiter_is_held_back(&mutex.waiters, lock_it, &mutex, GRANTED);
+	weft_mutex_unlock(&mutex);
+	assert_int_equal(mutex.word, 0);
+}
+
 /* ---- the crowd */
 enum { ROUNDS = 30000 };
 
@@ -351,6 +395,8 @@ int main(void)
 		cmocka_unit_test(those_who_waited_long_are_let_in_by_age),
 		cmocka_unit_test(a_beaten_waiter_keeps_its_age),
 		cmocka_unit_test(unlocks_wake_one_at_a_time),
+		cmocka_unit_test(a_beaten_waiter_goes_before_those_who_came_later),
+		cmocka_unit_test(a_grantee_stays_until_the_unlocker_is_off_the_queue),
 		cmocka_unit_test(threads_of_all_kinds_exclude_each_other),
 		cmocka_unit_test(the_last_user_may_give_the_memory_away),
 	};

@@ -133,6 +133,19 @@ static void one_who_gave_up_is_passed_over(void **state)
 	scenario(leave_the_line, NULL);
 }
 
+static int wait_for_permit(void *arg)
+{
+	return weft_sem_wait(arg);
+}
+
+static void a_waiter_stays_until_its_waker_is_off_the_queue(void **state)
+{
+	weft_sem sem = WEFT_SEM_INIT(0);
+
+	(void)state;
+	waiter_is_held_back(&sem.waiters, wait_for_permit, &sem, 0);
+}
+
 /* ---- the crowd */
 enum { PERMITS = 3, ROUNDS = 5000 };
 
@@ -270,6 +283,7 @@ int main(void)
 		cmocka_unit_test(a_kernel_thread_gives_up_at_the_deadline),
 		cmocka_unit_test(first_come_first_served),
 		cmocka_unit_test(one_who_gave_up_is_passed_over),
+		cmocka_unit_test(a_waiter_stays_until_its_waker_is_off_the_queue),
 		cmocka_unit_test(permits_are_neither_lost_nor_made),
 		cmocka_unit_test(a_post_that_meets_a_deadline_is_kept),
 		cmocka_unit_test(the_waiter_may_give_the_memory_away),

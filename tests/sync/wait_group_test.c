@@ -102,6 +102,44 @@ static void all_that_wait_go_on_at_zero(void **state)
 	scenario(come_to_zero, NULL);
 }
 
+static int wait_for_group(void *arg)
+{
+	return weft_wait_group_wait(arg);
+}
+
+static void a_waiter_stays_until_its_waker_is_off_the_queue(void **state)
+{
+	weft_wait_group held = WEFT_WAIT_GROUP_INIT;
+
+	(void)state;
+	weft_wait_group_add(&held, 1);
+	waiter_is_held_back(&held.waiters, wait_for_group, &held, 0);
+}
+
+static int end_it(void *arg)
+{
+	weft_wait_group_done(arg);
+	return 0;
+}
+
+/* Were it zero before the lock is had, somebody could add, wait, and be woken for the round
+ * before. */
+static void the_count_is_zero_when_all_that_wait_can_be_woken(void **state)
+{
+	weft_wait_group busy = WEFT_WAIT_GROUP_INIT;
+	weft_thread *thread;
+
+	(void)state;
+	weft_wait_group_add(&busy, 1);
+	weft__waitq_lock(&busy.waiters);
+	assert_int_equal(weft_thread_spawn(end_it, &busy, NULL, &thread), 0);
+	usleep(10 * 1000); /* by now it could have, and mostly would have */
+	assert_int_equal(weft_wait_group_wait_try(&busy), -EBUSY);
+	weft__waitq_unlock(&busy.waiters);
+	assert_int_equal(weft_thread_join(thread, NULL), 0);
+	assert_int_equal(weft_wait_group_wait_try(&busy), 0);
+}
+
 /* ---- two processors: work is given out, waited for, and its memory is given away */
 enum { TIMES = 1500 };
 
@@ -197,6 +235,8 @@ int main(void)
 		cmocka_unit_test(something_under_way_is),
 		cmocka_unit_test(a_count_that_cannot_be_stops_the_program),
 		cmocka_unit_test(all_that_wait_go_on_at_zero),
+		cmocka_unit_test(a_waiter_stays_until_its_waker_is_off_the_queue),
+		cmocka_unit_test(the_count_is_zero_when_all_that_wait_can_be_woken),
 		cmocka_unit_test(who_waited_may_give_the_memory_away),
 		cmocka_unit_test(a_group_is_used_again_after_zero),
 	};
