@@ -52,6 +52,7 @@ static struct weft__conn *adopt(struct weft_server *server, int fd)
 	conn->public.server_arg = server->arg;
 	conn->watch.ready = weft__conn_edge;
 	conn->state = WEFT__CONN_OWNED;
+	conn->is_new = true;
 	conn->served_ns = server->now_ns;
 	conn->limit = WEFT__LIMIT_IDLE;
 	if (weft__watch(fd, &conn->watch) < 0) {

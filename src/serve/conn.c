@@ -190,14 +190,17 @@ enum weft__conn_read weft__conn_read(struct weft__conn *conn)
 	while (bytes == -EINTR);
 	if (bytes > 0) {
 		public->input_bytes += (size_t)bytes;
-		/* A short read has emptied the socket, and what comes later is a new edge; but the
-		 * end may be there already. */
-		if ((size_t)bytes == room || (state & WEFT__CONN_END))
+		/*
+		 * A short read has emptied the socket, and what comes later is a new edge. But the
+		 * end may be there already: the edge said so, or it came before there was a watch.
+		 */
+		if ((size_t)bytes == room || (state & WEFT__CONN_END) || conn->is_new)
 			weft__conn_set_read(conn);
 	} else if (bytes != -EAGAIN) {
 		conn->is_ended = true;
 		return WEFT__READ_END;
 	}
+	conn->is_new = false;
 	return judge_input(conn);
 }
 

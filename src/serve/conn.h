@@ -65,6 +65,7 @@ struct weft__conn {
 	char *buffer;            /* where the input lies; NULL: none */
 	uint32_t buffer_bytes;
 	uint8_t turn;
+	bool is_new;     /* nothing has been read */
 	bool is_refused; /* beyond connections_max */
 	bool is_lingering;
 	bool is_ended; /* the peer has sent its last byte */

@@ -74,18 +74,19 @@ static void take_arrivals(struct weft_server *server)
 
 void weft__dispatcher_close(struct weft_server *server, struct weft__conn *conn)
 {
-	if (conn->is_refused) {
-		server->refused_now--;
-	} else {
-		if (server->options.closed != NULL)
-			server->options.closed(&conn->public);
-		atomic_bump(&server->connections, -1u);
-		atomic_bump(&server->closed, 1);
-	}
+	if (!conn->is_refused && server->options.closed != NULL)
+		server->options.closed(&conn->public);
 	weft__list_remove(&conn->link);
 	conn->public.input_bytes = 0;
 	weft__conn_shrink(conn);
 	weft_close(conn->public.fd);
+	/* Who sees it gone finds its descriptor free. */
+	if (conn->is_refused) {
+		server->refused_now--;
+	} else {
+		atomic_bump(&server->connections, -1u);
+		atomic_bump(&server->closed, 1);
+	}
 	weft__conn_destroy(&server->slab, conn);
 	if (server->accept_at_ns != 0)
 		server->accept_at_ns = server->now_ns;

@@ -7,6 +7,7 @@
 #ifndef WEFT_SERVE_HTTP_OPEN_H
 #define WEFT_SERVE_HTTP_OPEN_H
 
+#include <stdbool.h>
 #include <sys/stat.h>
 
 /*

@@ -17,7 +17,7 @@ enum header {
 struct parse {
 	struct weft__http_request *request;
 	enum header header;
-	bool has_value; /* of the present header */
+	bool has_field, has_value; /* of the present header */
 	bool is_whole;
 };
 
@@ -63,7 +63,7 @@ static int take_field(llhttp_t *parser, const char *at, size_t bytes)
 {
 	struct parse *parse = parser->data;
 
-	parse->has_value = false;
+	parse->has_field = bytes > 0;
 	parse->header = HEADER_OTHER;
 	if (++parse->request->header_count > WEFT__HTTP_HEADERS_MAX)
 		parse->request->status = 431;
@@ -84,8 +84,9 @@ static int take_value(llhttp_t *parser, const char *at, size_t bytes)
 	struct weft__http_request *request = parse->request;
 	struct weft__http_text text = { at, bytes };
 
-	/* A value in two pieces goes over two lines: obsolete, and a way to hide things. */
-	if (parse->has_value)
+	/* A value in two pieces goes over two lines: obsolete, and a way to hide things. So is one
+	 * without a name. */
+	if (parse->has_value || !parse->has_field)
 		request->status = 400;
 	parse->has_value = true;
 	switch (parse->header) {
@@ -103,6 +104,14 @@ static int take_value(llhttp_t *parser, const char *at, size_t bytes)
 	case HEADER_OTHER:
 		break;
 	}
+	return 0;
+}
+
+static int end_value(llhttp_t *parser)
+{
+	struct parse *parse = parser->data;
+
+	parse->has_field = parse->has_value = false;
 	return 0;
 }
 
@@ -128,6 +137,7 @@ static const llhttp_settings_t settings = {
 	.on_url = take_url,
 	.on_header_field = take_field,
 	.on_header_value = take_value,
+	.on_header_value_complete = end_value,
 	.on_headers_complete = end_headers,
 	.on_message_complete = end_message,
 };
