@@ -29,6 +29,7 @@
 #include "base/panic.h"
 #include "mem/stack.h"
 #include "sched/engine.h"
+#include "sys/spin.h"
 
 #define GRACE_NS (10 * WEFT_MS)
 #define SEARCH_ROUNDS 4
@@ -235,13 +236,22 @@ static bool may_sleep(struct weft_sched *sched)
 	return !work_is_there(sched) || atomic_load_acquire(&sched->searching) != 0;
 }
 
-/* Held by a carrier that sleeps in the poller and does not know it (a spare, see engine.h): it does not look after the timers. */
+/*
+ * Held by a carrier that sleeps in the poller and does not know it (a spare, see engine.h): it does not look after the timers. Under the
+ * lock, because a carrier whose kernel thread was refused goes away while others run: not while the owner word names it.
+ */
 static bool is_forlorn(struct weft__processor *processor)
 {
-	uintptr_t owner = atomic_load_acquire(&processor->owner);
+	struct weft_sched *sched = processor->sched;
+	bool forlorn = false;
+	uintptr_t owner;
 
-	return (owner & WEFT__OWNER_IDLE) != 0 &&
-	       atomic_load_relaxed(&((struct weft__carrier *)(owner & ~WEFT__OWNER_IDLE))->in_poller);
+	weft__spin_lock(&sched->lock);
+	owner = atomic_load_acquire(&processor->owner);
+	if (owner & WEFT__OWNER_IDLE)
+		forlorn = atomic_load_relaxed(&((struct weft__carrier *)(owner & ~WEFT__OWNER_IDLE))->in_poller);
+	weft__spin_unlock(&sched->lock);
+	return forlorn;
 }
 
 static int64_t sleep_until(struct weft__carrier *carrier)
@@ -255,6 +265,8 @@ static int64_t sleep_until(struct weft__carrier *carrier)
 		if (sched->processors[i] == carrier->processor)
 			continue;
 		next_ns = weft__wheel_next(&sched->processors[i]->wheel);
+		if (next_ns >= until_ns)
+			continue;
 		if (!is_forlorn(sched->processors[i]))
 			next_ns = next_ns < WEFT_FOREVER - GRACE_NS ? next_ns + GRACE_NS : WEFT_FOREVER;
 		if (next_ns < until_ns)
