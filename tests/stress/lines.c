@@ -354,10 +354,17 @@ void lines_begin(void)
 			     &server.acceptors[i]) == 0);
 }
 
-void lines_end(void)
+/* Somebody may wait for ever on a line: that ends here, and none is opened any more. */
+void lines_stop(void)
 {
 	struct actor actor = { 1, 0 };
 
+	for (int i = 0; i < LINES; i++)
+		close_line(&lines[i], &actor);
+}
+
+void lines_end(void)
+{
 	/* As with a line: who is left is inside his call. */
 	atomic_store_release(&server.ending, true);
 	while ((atomic_load_acquire(&weft__fd_find(server.listener)->state) &
@@ -368,8 +375,6 @@ void lines_end(void)
 		must(weft_thread_join(server.acceptors[i], NULL) == 0);
 	weft_wait_group_wait(&server.handlers);
 	must(weft_sched_destroy(server.sched) == 0);
-	for (int i = 0; i < LINES; i++)
-		close_line(&lines[i], &actor);
 }
 
 void lines_act(struct actor *actor)

@@ -111,12 +111,27 @@ static void check_nothing_left(int fds_before, int tasks_before)
 	must_be(entries("/proc/self/fd") == fds_before, entries("/proc/self/fd"));
 }
 
-/* A thread of its own: what a kernel thread opens for its waits goes with it. */
+static int stop_lines(void *arg)
+{
+	(void)arg;
+	lines_stop();
+	return 0;
+}
+
 static int end_lines(void *arg)
 {
 	(void)arg;
 	lines_end();
 	return 0;
+}
+
+/* In a thread of its own: what a kernel thread opens for its waits goes with it. */
+static void apart(weft_function *function)
+{
+	weft_thread *thread;
+
+	must(weft_thread_spawn(function, NULL, NULL, &thread) == 0);
+	must(weft_thread_join(thread, NULL) == 0);
 }
 
 static void play(unsigned seconds)
@@ -143,12 +158,13 @@ static void play(unsigned seconds)
 	}
 	must(pthread_create(&foreign, NULL, act_foreign, &actors[next]) == 0);
 	sleep(seconds);
-	atomic_store_relaxed(&stress_stop, true);
+	atomic_store_release(&stress_stop, true);
+	apart(stop_lines);
 	for (int i = 0; i < ACTORS - FOREIGN; i++)
 		must(weft_thread_join(threads[i], NULL) == 0);
 	pthread_join(foreign, NULL);
-	must(weft_thread_spawn(end_lines, NULL, NULL, &threads[0]) == 0);
-	must(weft_thread_join(threads[0], NULL) == 0);
+	threads_end();
+	apart(end_lines);
 	must(weft_sched_destroy(spread) == 0);
 	must(weft_sched_destroy(alone) == 0);
 }
@@ -206,7 +222,6 @@ int main(int argc, char **argv)
 	tasks_before = entries("/proc/self/task");
 	play((unsigned)seconds);
 	sync_end();
-	threads_end();
 	check_nothing_left(fds_before, tasks_before);
 	report();
 	return 0;

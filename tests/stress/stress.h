@@ -82,11 +82,12 @@ void lines_act(struct actor *actor);
 void sync_act(struct actor *actor);
 void threads_act(struct actor *actor);
 
-/* The parts that the three have running all the time. */
 void lines_begin(void);
+/* In this order, after stress_stop has been set; each checks what it can. */
+void lines_stop(void);
+void threads_end(void); /* waits for all who were spawned and not joined */
 void lines_end(void);
 void sync_end(void);
-void threads_end(void);
 
 /* A few random things. */
 void stress_act(struct actor *actor, unsigned times);
