@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * I/O on file descriptors: the POSIX calls, waiting as a thread of weft waits. Each call tries first and parks only when
- * the kernel would block. Every call that can wait has a form with a deadline (`…_until`).
+ * I/O on file descriptors: the POSIX calls, waiting as a thread of weft waits. Each call tries
+ * first and parks only when the kernel would block. Every call that can wait has a form with a
+ * deadline (`…_until`).
  *
- * Descriptors that weft opened (weft_open, weft_pipe, weft_socket, weft_accept …) or adopted are non-blocking and have an
- * entry in weft's table until weft_close. Others may be used too: weft waits for readiness and then makes the plain
- * call, so somebody else who reads the same descriptor at the same moment can make that call block; adopt it to be safe.
+ * Descriptors that weft opened (weft_open, weft_pipe, weft_socket, weft_accept …) or adopted are
+ * non-blocking and have an entry in weft's table until weft_close. Others may be used too: weft
+ * waits for readiness and then makes the plain call, so somebody else who reads the same descriptor
+ * at the same moment can make that call block; adopt it to be safe.
  *
- * Closing: weft_close wakes every thread that waits on the descriptor with -EBADF. The number itself goes back to the kernel when the
- * last call that uses it has left, so none of them ever touches a stranger's descriptor of the same number.
+ * Closing: weft_close wakes every thread that waits on the descriptor with -EBADF. The number
+ * itself goes back to the kernel when the last call that uses it has left, so none of them ever
+ * touches a stranger's descriptor of the same number.
  */
 #ifndef WEFT_IO_H
 #define WEFT_IO_H
@@ -25,39 +28,53 @@ WEFT_API_BEGIN
 #define WEFT_READABLE 1
 #define WEFT_WRITABLE 2
 
-/* open(2), close-on-exec. Returns a descriptor, or -errno. A regular file is read and written by plain calls, which may wait for the disk. */
+/* open(2), close-on-exec. Returns a descriptor, or -errno. A regular file is read and written by
+ * plain calls, which may wait for the disk. A FIFO is opened without waiting for its other end; for
+ * writing, -ENXIO while nobody reads. */
 WEFT_API int weft_open(const char *path, int flags, unsigned mode);
 
-/* Takes a descriptor of the caller's into weft's table and sets O_NONBLOCK on it. Returns 0; -EBADF; -EEXIST: it is there already. */
+/* Takes a descriptor of the caller's into weft's table and sets O_NONBLOCK on it. Returns 0;
+ * -EBADF; -EEXIST: it is there already. */
 WEFT_API int weft_fd_adopt(int fd);
 
-/* Closes; see above. Returns 0; -EBADF: not open, or somebody has closed it already. */
+/* Closes any descriptor; see above. Never waits. Returns 0; -EBADF: not open, or somebody has
+ * closed it already; what close(2) says if nobody else was using it. */
 WEFT_API int weft_close(int fd);
 
-/* A pipe: out_fds[0] reads, out_fds[1] writes; both non-blocking and close-on-exec. Returns 0; -EMFILE, -ENFILE. */
+/* A pipe: out_fds[0] reads, out_fds[1] writes; both non-blocking and close-on-exec. Returns 0;
+ * -EMFILE, -ENFILE. */
 WEFT_API int weft_pipe(int out_fds[2]);
 
-/* Read and write as POSIX: the number of bytes, which may be fewer than asked; 0 is the end of file; -EBADF: closed meanwhile; -ETIMEDOUT; -EPIPE (no SIGPIPE
- * is raised on a socket). EINTR is never returned. */
+/* Read and write as POSIX: the number of bytes, which may be fewer than asked; 0 is the end of
+ * file; -EBADF: closed meanwhile; -ETIMEDOUT; -EPIPE (no SIGPIPE is raised on a socket). EINTR is
+ * never returned. A deadline in the past only tries. Of more parts than IOV_MAX the first IOV_MAX
+ * are used. */
 WEFT_API ssize_t weft_read(int fd, void *out_buffer, size_t bytes);
 WEFT_API ssize_t weft_read_until(int fd, void *out_buffer, size_t bytes, int64_t deadline_ns);
 WEFT_API ssize_t weft_write(int fd, const void *buffer, size_t bytes);
 WEFT_API ssize_t weft_write_until(int fd, const void *buffer, size_t bytes, int64_t deadline_ns);
 WEFT_API ssize_t weft_readv(int fd, const struct iovec *parts, int part_count);
-WEFT_API ssize_t weft_readv_until(int fd, const struct iovec *parts, int part_count, int64_t deadline_ns);
+WEFT_API ssize_t weft_readv_until(int fd, const struct iovec *parts, int part_count,
+				  int64_t deadline_ns);
 WEFT_API ssize_t weft_writev(int fd, const struct iovec *parts, int part_count);
-WEFT_API ssize_t weft_writev_until(int fd, const struct iovec *parts, int part_count, int64_t deadline_ns);
+WEFT_API ssize_t weft_writev_until(int fd, const struct iovec *parts, int part_count,
+				   int64_t deadline_ns);
 
-/* Writes all of it. Returns 0, or the error that stopped it; how much had been written by then is not told. */
+/* Writes all of it. Returns 0, or the error that stopped it; how much had been written by then is
+ * not told. */
 WEFT_API int weft_write_all(int fd, const void *buffer, size_t bytes);
 WEFT_API int weft_write_all_until(int fd, const void *buffer, size_t bytes, int64_t deadline_ns);
 
-/* sendfile(2) from a file to a socket or pipe. *offset moves on by what was sent. Returns the number of bytes, 0 at the file's end. */
+/* sendfile(2) from a file to a socket or pipe. *offset moves on by what was sent. Returns the
+ * number of bytes, which may be fewer than asked; 0 at the file's end; errors as write (no SIGPIPE
+ * is raised). */
 WEFT_API ssize_t weft_sendfile(int out_fd, int in_fd, off_t *offset, size_t bytes);
-WEFT_API ssize_t weft_sendfile_until(int out_fd, int in_fd, off_t *offset, size_t bytes, int64_t deadline_ns);
+WEFT_API ssize_t weft_sendfile_until(int out_fd, int in_fd, off_t *offset, size_t bytes,
+				     int64_t deadline_ns);
 
-/* Waits until the descriptor is ready for one of `wanted` (WEFT_READABLE | WEFT_WRITABLE; an error or a hang-up counts as ready for
- * both). Returns which it is ready for; -EBADF; -EPERM: a kind of descriptor that is always ready; _try: 0 if for none; _until: -ETIMEDOUT. */
+/* Waits until the descriptor is ready for one of `wanted` (WEFT_READABLE | WEFT_WRITABLE; an error
+ * or a hang-up counts as ready for both). Returns which it is ready for; -EBADF; -EPERM: a kind of
+ * descriptor that is always ready; -EINVAL: `wanted`; _try: 0 if for none; _until: -ETIMEDOUT. */
 WEFT_API int weft_fd_wait(int fd, int wanted);
 WEFT_API int weft_fd_wait_try(int fd, int wanted);
 WEFT_API int weft_fd_wait_until(int fd, int wanted, int64_t deadline_ns);

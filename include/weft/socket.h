@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sockets: TCP over IPv4 and IPv6, and Unix stream sockets. Descriptors are non-blocking and close-on-exec; read, write and close
- * them with <weft/io.h>.
+ * Sockets: TCP over IPv4 and IPv6, and Unix stream sockets. Descriptors are non-blocking and
+ * close-on-exec; read, write and close them with <weft/io.h>.
  *
- * An address is text: "127.0.0.1:8080", "[::1]:8080", ":8080" (every interface), "unix:/run/app.sock", "unix:@name" (Linux's
- * abstract names). Port 0 takes any free one; weft_socket_address says which. Names are not looked up: numbers only.
+ * An address is text: "127.0.0.1:8080", "[::1]:8080", ":8080" (every interface),
+ * "unix:/run/app.sock", "unix:@name" (Linux's abstract names). Port 0 takes any free one;
+ * weft_socket_address says which. Names are not looked up: numbers only.
  */
 #ifndef WEFT_SOCKET_H
 #define WEFT_SOCKET_H
@@ -17,27 +18,34 @@
 
 WEFT_API_BEGIN
 
-/* Reads an address as above. Returns its length; -EINVAL: not one; -ENAMETOOLONG: a path that does not fit. */
+/* Reads an address as above. Returns its length; -EINVAL: not one; -ENAMETOOLONG: a path that does
+ * not fit. */
 WEFT_API int weft_address_parse(const char *text, struct sockaddr_storage *out_address);
 /* Writes it as above. Returns the length of the text; -EINVAL, -ENOSPC. */
-WEFT_API int weft_address_format(const struct sockaddr *address, socklen_t address_bytes, char *out_text, size_t out_bytes);
+WEFT_API int weft_address_format(const struct sockaddr *address, socklen_t address_bytes,
+				 char *out_text, size_t out_bytes);
 
 /* socket(2) with a table entry. Returns a descriptor. */
 WEFT_API int weft_socket(int domain, int type, int protocol);
 
-/* A listening socket at that address (SO_REUSEADDR; a Unix socket's stale file, one that nobody listens on, is replaced). backlog 0 means 1024.
+/* A listening socket at that address (SO_REUSEADDR; a Unix socket's stale file, one that nobody
+ * listens on, is replaced). ":8080" takes IPv4 and IPv6. backlog 0 means 1024.
  * Returns a descriptor; -EADDRINUSE, -EACCES, -EADDRNOTAVAIL, -EINVAL … */
 WEFT_API int weft_listen(const char *address, int backlog);
 
-/* Waits for a connection. Returns its descriptor; -EMFILE, -ENFILE, -ENOBUFS: wait for a descriptor to be closed and try again; -EBADF: the listener was closed.
+/* Waits for a connection. Returns its descriptor; -EMFILE, -ENFILE, -ENOBUFS: wait for a descriptor
+ * to be closed and try again; -EBADF: the listener was closed.
  * A connection that broke off before it was taken is passed over. TCP_NODELAY is set. */
 WEFT_API int weft_accept(int fd);
 WEFT_API int weft_accept_until(int fd, int64_t deadline_ns);
 
-/* Connects to that address / connects that socket. Returns a descriptor / 0; -ECONNREFUSED, -ETIMEDOUT … */
+/* Connects to that address (":8080": on this machine; TCP_NODELAY is set) / connects that socket.
+ * Returns a descriptor / 0; -ECONNREFUSED, -EINVAL,
+ * -ETIMEDOUT (after which a socket of the caller's may go on connecting: close it) … */
 WEFT_API int weft_connect(const char *address);
 WEFT_API int weft_connect_until(const char *address, int64_t deadline_ns);
-WEFT_API int weft_socket_connect_until(int fd, const struct sockaddr *address, socklen_t address_bytes, int64_t deadline_ns);
+WEFT_API int weft_socket_connect_until(int fd, const struct sockaddr *address,
+				       socklen_t address_bytes, int64_t deadline_ns);
 
 /* shutdown(2): SHUT_RD, SHUT_WR, SHUT_RDWR. Returns 0, or -errno. Never waits. */
 WEFT_API int weft_shutdown(int fd, int how);
