@@ -100,6 +100,13 @@ void weft_blocking_begin(void)
 		hand_off(self);
 }
 
+/* A wait between the brackets ended: with a processor, which the rest of the call is not to hold. */
+void weft__blocking_resume(struct weft_thread *self)
+{
+	if (self->blocking != 0 && !self->sched->strict && self->carrier->processor != NULL)
+		hand_off(self);
+}
+
 /* With the lock held. */
 static bool take(struct weft__carrier *carrier, struct weft__processor *processor)
 {

@@ -131,6 +131,9 @@ int weft__carrier_start(struct weft_sched *sched, struct weft__processor *proces
 void weft__carrier_wake(struct weft__carrier *carrier);
 void weft__carrier_keep(struct weft__carrier *carrier);
 
+/* ---- blocking.c */
+void weft__blocking_resume(struct weft_thread *self) weft__cold;
+
 /* ---- idle.c */
 struct weft_thread *weft__find_work(struct weft__carrier *carrier); /* waits for some; NULL: lost the processor, or the end */
 void weft__wake_slow(struct weft_sched *sched);

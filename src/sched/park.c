@@ -129,6 +129,7 @@ int weft__park(struct weft_thread *self, const char *reason, int64_t deadline_ns
 {
 	uint64_t park = atomic_load_acquire(&self->park);
 	struct weft__processor *processor;
+	bool between_brackets = false;
 
 	weft__assert(WEFT__PARK_STATE(park) == WEFT__ARMED || WEFT__PARK_STATE(park) == WEFT__NOTIFIED);
 	if (WEFT__PARK_STATE(park) == WEFT__ARMED) {
@@ -138,7 +139,8 @@ int weft__park(struct weft_thread *self, const char *reason, int64_t deadline_ns
 			kernel_park(self, deadline_ns);
 		} else {
 			processor = self->carrier->processor;
-			if (likely(processor != NULL))
+			between_brackets = processor == NULL;
+			if (likely(!between_brackets))
 				atomic_store_relaxed(&self->since_ns, processor->clock_ns);
 			if (deadline_ns != WEFT_FOREVER) {
 				/* Without a processor (between blocking brackets) any wheel of the scheduler serves. */
@@ -157,6 +159,8 @@ int weft__park(struct weft_thread *self, const char *reason, int64_t deadline_ns
 		weft__assert(WEFT__PARK_STATE(park) == WEFT__NOTIFIED);
 	}
 	atomic_store_relaxed(&self->park, park & ~(WEFT__PARK_EPOCH - 1));
+	if (unlikely(between_brackets))
+		weft__blocking_resume(self);
 	return code_of(park);
 }
 
