@@ -35,7 +35,7 @@ static struct root *make_root(void)
 {
 	int limit = weft__sys_fd_limit();
 	size_t chunks = ((size_t)limit + CHUNK_ENTRIES - 1) / CHUNK_ENTRIES;
-	struct root *root = calloc(1, sizeof *root + chunks * sizeof root->chunks[0]);
+	struct root *root = calloc(1, sizeof *root + chunks * sizeof(struct chunk *));
 	struct root *other = NULL;
 
 	if (root == NULL)
@@ -57,9 +57,9 @@ static struct chunk *make_chunk(struct chunk **place)
 
 	if (memory == NULL)
 		return NULL;
-	chunk = (struct chunk *)(((uintptr_t)memory + align - 1) & ~(uintptr_t)(align - 1));
+	chunk = (struct chunk *)(void *)(memory + (-(uintptr_t)memory & (align - 1)));
 	if (atomic_cas_acq_rel(place, &other, chunk)) /* CHUNK */
-		return chunk;
+		return chunk; /* cppcheck-suppress memleak; it is in the table, which it leaves never */
 	free(memory);
 	return other;
 }
