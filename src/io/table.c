@@ -59,7 +59,8 @@ static struct chunk *make_chunk(struct chunk **place)
 		return NULL;
 	chunk = (struct chunk *)(void *)(memory + (-(uintptr_t)memory & (align - 1)));
 	if (atomic_cas_acq_rel(place, &other, chunk)) /* CHUNK */
-		return chunk; /* cppcheck-suppress memleak; it is in the table, which it leaves never */
+		/* cppcheck-suppress memleak; it is in the table, which it leaves never */
+		return chunk;
 	free(memory);
 	return other;
 }
