@@ -68,6 +68,10 @@ static unsigned fire(struct weft__carrier *carrier, struct weft__wheel *wheel, i
 	(void)carrier;
 	for (thread = wakes.first; thread != NULL; thread = next) {
 		next = thread->next;
+		/* It has slept, and its frames are cold: have them by the time that it runs. */
+		__builtin_prefetch(thread->sp);
+		__builtin_prefetch((char *)thread->sp + 2 * WEFT__CACHE_LINE);
+		__builtin_prefetch((char *)thread->sp + 3 * WEFT__CACHE_LINE);
 		weft__ready_later(thread);
 	}
 	return fired;

@@ -49,6 +49,8 @@ struct weft_thread {
 	int64_t since_ns;              /* atomic: since when, by the processor's clock */
 	uint64_t switches;             /* atomic: how often it was given a CPU */
 
+	struct weft__timer timer; /* beside the line above: firing touches both */
+
 	/* Constant from spawn to end. */
 	weft_function *function;
 	void *arg;
@@ -66,7 +68,6 @@ struct weft_thread {
 	uint8_t joined;
 
 	weft__waitq joiners; /* at most one; its lock guards `ended` */
-	struct weft__timer timer;
 	struct weft__fiber fiber; /* the sanitizers' idea of it; nothing otherwise */
 
 	/* Kernel threads. */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Timer wheel; see timer.h. Slots are numbered by time: slot s is [s, s+1) * 16.4 us. A timer of slot s lies at the level of the
- * highest digit in which s differs from now_slot (level 0: the low 10 bits, then 6 bits a level), in the slot that this
- * digit names. So what lies at a level is later than everything at the levels below, and within a level the
- * digits say the order: the next thing to do is the first occupied slot of the lowest occupied level.
+ * Timer wheel; see timer.h. Slots are numbered by time: slot s is [s, s+1) * 16.4 us. A timer whose slot differs from now_slot in
+ * the low 10 bits alone is near, at s modulo 1,024. One further off lies at the far level of the highest digit in which s differs from now_slot (after
+ * the low 10 bits, 6 bits a level), in the slot that this digit names. So what lies at a far level is later than what
+ * lies at the far levels below, and within a level the digits say the order: the next thing to do is at the first near
+ * slot or at the first slot of the lowest occupied far level, whose timers then move down.
  */
 #include "sched/timer.h"
 
@@ -86,31 +87,28 @@ static void take_out(struct weft__wheel *wheel, struct weft__timer *timer)
 
 /* ---- the next thing to do */
 
-/* The first occupied level-0 slot from now on, as an index. -1: none. */
+/* How many slots from now the first occupied near one is. -1: there is none. */
 static int first_near(const struct weft__wheel *wheel)
 {
+	const unsigned words = WEFT__WHEEL_NEAR / 64;
 	unsigned now = (unsigned)wheel->now_slot & (WEFT__WHEEL_NEAR - 1);
 	uint64_t word = wheel->near_used[now / 64] & (~UINT64_C(0) << (now & 63));
 
-	for (unsigned i = now / 64;;) {
-		if (word != 0)
-			return (int)(i * 64 + (unsigned)__builtin_ctzll(word));
-		if (++i == WEFT__WHEEL_NEAR / 64)
-			return -1;
-		word = wheel->near_used[i];
+	/* Once round, and the word of now again: its low bits are the last slots. */
+	for (unsigned i = 0; i <= words; i++) {
+		if (word != 0) {
+			unsigned index = (now / 64 + i) % words * 64 + (unsigned)__builtin_ctzll(word);
+
+			return (int)((index - now) & (WEFT__WHEEL_NEAR - 1));
+		}
+		word = wheel->near_used[(now / 64 + i + 1) % words];
 	}
+	return -1;
 }
 
-/* The slot number at which something is to be done, and where. False: the wheel is empty. */
-static bool next_stop(const struct weft__wheel *wheel, int64_t *out_slot, uint16_t *out_place)
+/* The first occupied slot of the lowest occupied far level. False: all are empty. */
+static bool first_far(const struct weft__wheel *wheel, int64_t *out_slot, uint16_t *out_place)
 {
-	int near = first_near(wheel);
-
-	if (near >= 0) {
-		*out_slot = (wheel->now_slot & ~(int64_t)(WEFT__WHEEL_NEAR - 1)) | near;
-		*out_place = (uint16_t)near;
-		return true;
-	}
 	for (unsigned level = 0; level < WEFT__WHEEL_FAR_LEVELS; level++) {
 		unsigned shift = far_shift(level);
 		unsigned digit;
@@ -124,6 +122,21 @@ static bool next_stop(const struct weft__wheel *wheel, int64_t *out_slot, uint16
 		return true;
 	}
 	return false;
+}
+
+/* The slot number at which something is to be done, and where. False: the wheel is empty. */
+static bool next_stop(const struct weft__wheel *wheel, int64_t *out_slot, uint16_t *out_place)
+{
+	int near = first_near(wheel);
+
+	/* At a tie the far one: what it moves down may be due first. */
+	if (first_far(wheel, out_slot, out_place) && (near < 0 || *out_slot <= wheel->now_slot + near))
+		return true;
+	if (near < 0)
+		return false;
+	*out_slot = wheel->now_slot + near;
+	*out_place = (uint16_t)(*out_slot & (WEFT__WHEEL_NEAR - 1));
+	return true;
 }
 
 /*
@@ -181,6 +194,9 @@ static unsigned fire_slot(struct weft__wheel *wheel, struct weft__list *slot, in
 		struct weft__timer *timer = container_of(link, struct weft__timer, link);
 
 		link = link->next;
+		/* The next one's lines arrive while this one is claimed. */
+		__builtin_prefetch(link->next, 1);
+		__builtin_prefetch(container_of(link, struct weft_thread, timer.link), 1);
 		if (timer->deadline_ns <= now_ns) {
 			fire_one(wheel, timer, wakes);
 			fired++;
