@@ -10,7 +10,7 @@ static const struct {
 	{ "sys", sys_scenarios },   { "thread", thread_scenarios },
 	{ "sync", sync_scenarios }, { "time", time_scenarios },
 	{ "io", io_scenarios },     { "failure", failure_scenarios },
-	{ "pool", pool_scenarios },
+	{ "pool", pool_scenarios }, { "serve", serve_scenarios },
 };
 
 static bool bears(const char *name, const char *group, const struct scenario *scenario)
