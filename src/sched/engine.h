@@ -170,5 +170,8 @@ bool weft__live_start(struct weft_sched *sched, struct weft__processor *processo
 void weft__live_end(struct weft_sched *sched, struct weft__processor *processor);
 void weft__live_flush(struct weft__processor *processor);
 int weft__sched_walk(int (*visit)(void *arg, struct weft_sched *sched), void *arg); /* under the registry's lock */
+/* Between the two, carriers that a thread's record may name stay. For whoever walks through records. */
+void weft__sched_hold(void);
+void weft__sched_release(void);
 
 #endif

@@ -10,8 +10,11 @@
 #include "mem/stack.h"
 #include "sched/engine.h"
 
-static const char *state_of(const struct weft_thread *thread, const char *reason)
+/* An ended thread that nobody has joined names a carrier that may be gone; one that has not ended does not, while we hold. (WALK) */
+static weft__racy const char *state_of(const struct weft_thread *thread, const char *reason)
 {
+	if (atomic_load_relaxed(&thread->ended) == WEFT__ENDED_YES)
+		return "ended";
 	if (atomic_load_relaxed(&thread->blocking) != 0)
 		return "blocking";
 	if (reason != NULL)
@@ -22,7 +25,7 @@ static const char *state_of(const struct weft_thread *thread, const char *reason
 }
 
 /* False: the record changed hands meanwhile, or is free. */
-static bool read_thread(const struct weft_thread *thread, weft_thread_info *out)
+static weft__racy bool read_thread(const struct weft_thread *thread, weft_thread_info *out)
 {
 	const char *reason;
 
@@ -71,7 +74,12 @@ int weft_inspect_threads(int (*visit)(void *arg, const weft_thread_info *thread)
 	struct visitor visitor = { visit, arg };
 	int result = weft__kernel_walk(visit_record, &visitor);
 
-	return result != 0 ? result : weft__stack_walk(visit_control, &visitor);
+	if (result != 0)
+		return result;
+	weft__sched_hold();
+	result = weft__stack_walk(visit_control, &visitor);
+	weft__sched_release();
+	return result;
 }
 
 /* ---- schedulers */
@@ -82,7 +90,7 @@ struct sched_visitor {
 };
 
 /* Processors hold credit for threads they may start; see sched.c. */
-static int64_t count_threads(struct weft_sched *sched)
+static weft__racy int64_t count_threads(struct weft_sched *sched)
 {
 	int64_t live = atomic_load_relaxed(&sched->live);
 
@@ -123,6 +131,7 @@ struct processor_visitor {
 	void *arg;
 };
 
+/* Its stack may be another's by now, or nobody's: then the number is that one's, or 0. It is not unmapped, we hold it. */
 static uint64_t current_of(uintptr_t owner)
 {
 	const struct weft__carrier *carrier = (const struct weft__carrier *)(owner & ~WEFT__OWNER_IDLE);
@@ -164,6 +173,10 @@ static int visit_processors(void *arg, struct weft_sched *sched)
 int weft_inspect_processors(const void *sched, int (*visit)(void *arg, const weft_processor_info *processor), void *arg)
 {
 	struct processor_visitor visitor = { sched, visit, arg };
+	int result;
 
-	return weft__sched_walk(visit_processors, &visitor);
+	weft__stack_hold();
+	result = weft__sched_walk(visit_processors, &visitor);
+	weft__stack_release();
+	return result;
 }

@@ -140,8 +140,7 @@ int weft__park(struct weft_thread *self, const char *reason, int64_t deadline_ns
 		} else {
 			processor = self->carrier->processor;
 			between_brackets = processor == NULL;
-			if (likely(!between_brackets))
-				atomic_store_relaxed(&self->since_ns, processor->clock_ns);
+			atomic_store_relaxed(&self->since_ns, likely(!between_brackets) ? processor->clock_ns : weft__sys_now());
 			if (deadline_ns != WEFT_FOREVER) {
 				/* Without a processor (between blocking brackets) any wheel of the scheduler serves. */
 				if (processor == NULL)

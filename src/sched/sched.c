@@ -21,8 +21,10 @@
 
 static struct {
 	uint32_t lock;
+	/* guarded by lock */
 	bool ready;
-	struct weft__list all; /* guarded by lock */
+	unsigned walkers;
+	struct weft__list all;
 } registry;
 
 /* ---- who lives */
@@ -121,6 +123,23 @@ static void free_processor(struct weft__processor *processor)
 	weft__sys_unreserve(processor, (sizeof *processor + WEFT__PAGE - 1) & ~(WEFT__PAGE - 1));
 }
 
+/*
+ * Who walks through threads' records follows them to their carriers. All of ours have ended, and say so (their carriers have
+ * been joined since): whoever begins to walk after this does not follow them. (WALK)
+ */
+static void await_walkers(void)
+{
+	bool walked = true;
+
+	while (walked) {
+		weft__spin_lock(&registry.lock);
+		walked = registry.walkers != 0;
+		weft__spin_unlock(&registry.lock);
+		if (walked)
+			weft__sys_thread_yield();
+	}
+}
+
 /* Ends the carriers and frees everything; no thread lives. Also for a scheduler that was half made. */
 static void take_away(struct weft_sched *sched)
 {
@@ -135,6 +154,7 @@ static void take_away(struct weft_sched *sched)
 	/* All have ended before any record goes: they look at each other's (owner words, the list of spares). */
 	weft__list_for (link, &sched->carriers)
 		weft__sys_thread_join(container_of(link, struct weft__carrier, all)->kernel_thread);
+	await_walkers();
 	while ((item = weft__list_pop(&sched->carriers)) != NULL) {
 		struct weft__carrier *carrier = container_of(item, struct weft__carrier, all);
 
@@ -281,6 +301,23 @@ weft_sched *weft_sched_self(void)
 unsigned weft_sched_processors(const weft_sched *sched)
 {
 	return sched->processor_count;
+}
+
+static void count_walkers(unsigned more)
+{
+	weft__spin_lock(&registry.lock);
+	registry.walkers += more;
+	weft__spin_unlock(&registry.lock);
+}
+
+void weft__sched_hold(void)
+{
+	count_walkers(1);
+}
+
+void weft__sched_release(void)
+{
+	count_walkers(-1u);
 }
 
 int weft__sched_walk(int (*visit)(void *arg, struct weft_sched *sched), void *arg)

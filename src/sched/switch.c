@@ -21,7 +21,7 @@ static void finish_exit(struct weft__carrier *carrier, struct weft_thread *ended
 	weft__fiber_destroy(&ended->fiber);
 	weft__live_end(carrier->sched, carrier->processor);
 	if (!detached)
-		ended->ended = WEFT__ENDED_YES;
+		atomic_store_relaxed(&ended->ended, WEFT__ENDED_YES);
 	weft__waitq_unlock(&ended->joiners); /* JOIN: a joiner may free it from here on */
 	if (detached)
 		weft__light_free(ended);

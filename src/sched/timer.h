@@ -36,6 +36,7 @@ struct weft__timer {
 	int64_t deadline_ns;
 	uint64_t ticket;
 	uint16_t place; /* level << 10 | slot */
+	const void *ahead; /* a timer that came into the slot some places later, or did once: only to prefetch */
 };
 
 struct weft__wheel {
