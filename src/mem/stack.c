@@ -160,6 +160,18 @@ static int walk_arena(struct weft__arena *arena, int (*visit)(void *arg, void *c
 	return 0;
 }
 
+void weft__stack_hold(void)
+{
+	for (unsigned i = 0; i < WEFT__STORES; i++)
+		weft__store_walk_begin(&weft__stores[i]);
+}
+
+void weft__stack_release(void)
+{
+	for (unsigned i = 0; i < WEFT__STORES; i++)
+		weft__store_walk_end(&weft__stores[i]);
+}
+
 int weft__stack_walk(int (*visit)(void *arg, void *control), void *arg)
 {
 	int rc = 0;

@@ -65,6 +65,11 @@ bool weft__stack_find(const void *address, struct weft__stack_place *out_place);
  */
 int weft__stack_walk(int (*visit)(void *arg, void *control), void *arg);
 
+/* Between the two no address that has been a stack's is unmapped: for whoever looks at one that may
+ * have been given back meanwhile. */
+void weft__stack_hold(void);
+void weft__stack_release(void);
+
 /* Figures for tests and the curious, summed over all sizes; a snapshot. */
 struct weft__stack_counts {
 	size_t in_use;

@@ -13,6 +13,8 @@
 /* An ended thread that nobody has joined names a carrier that may be gone; one that has not ended does not, while we hold. (WALK) */
 static weft__racy const char *state_of(const struct weft_thread *thread, const char *reason)
 {
+	const struct weft__carrier *carrier = atomic_load_relaxed(&thread->carrier);
+
 	if (atomic_load_relaxed(&thread->ended) == WEFT__ENDED_YES)
 		return "ended";
 	if (atomic_load_relaxed(&thread->blocking) != 0)
@@ -21,7 +23,7 @@ static weft__racy const char *state_of(const struct weft_thread *thread, const c
 		return "waiting";
 	if (thread->sched == NULL)
 		return "running";
-	return thread->carrier != NULL && atomic_load_relaxed(&thread->carrier->current) == thread ? "running" : "ready";
+	return carrier != NULL && atomic_load_relaxed(&carrier->current) == thread ? "running" : "ready";
 }
 
 /* False: the record changed hands meanwhile, or is free. */
@@ -34,7 +36,9 @@ static weft__racy bool read_thread(const struct weft_thread *thread, weft_thread
 		return false;
 	memcpy(out->name, thread->name, sizeof out->name);
 	out->name[sizeof out->name - 1] = '\0';
-	reason = atomic_load_relaxed(&thread->reason);
+	reason = atomic_load_acquire(&thread->reason); /* SEEN */
+	if (WEFT__PARK_STATE(atomic_load_relaxed(&thread->park)) == WEFT__NOTIFIED)
+		reason = NULL; /* woken; it has yet to run */
 	out->kind = thread->kind;
 	out->state = state_of(thread, reason);
 	out->reason = reason != NULL ? reason : "";

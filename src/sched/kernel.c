@@ -19,6 +19,7 @@ static struct {
 	struct weft__list all; /* guarded by lock */
 } registry;
 
+/* Of no thread yet: who fills it in gives it its number last. */
 static struct weft_thread *make_record(void)
 {
 	struct weft_thread *thread = calloc(1, sizeof *thread);
@@ -27,7 +28,6 @@ static struct weft_thread *make_record(void)
 		return NULL;
 	thread->kind = WEFT_KERNEL;
 	thread->bell = -1;
-	thread->id = weft__thread_id_next(1);
 	weft__spin_lock(&registry.lock);
 	if (!registry.ready) {
 		weft__list_init(&registry.all);
@@ -92,6 +92,7 @@ struct weft_thread *weft__thread_adopt_try(void)
 	thread->ended = WEFT__ENDED_DETACHED;
 	weft__sys_thread_stack(&thread->stack_low, &bytes);
 	thread->stack_bytes = bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes;
+	atomic_store_release(&thread->id, weft__thread_id_next(1));
 	if (weft__sys_thread_at_exit(foreign_ended, thread) < 0) {
 		weft__kernel_free(thread);
 		return NULL;
@@ -127,6 +128,7 @@ int weft__kernel_spawn(weft_function *function, void *arg, const weft_thread_opt
 	thread->arg = arg;
 	thread->ended = out_thread != NULL ? WEFT__ENDED_NO : WEFT__ENDED_DETACHED;
 	weft__thread_name_copy(thread->name, options != NULL ? options->name : NULL, weft__arch_self());
+	atomic_store_release(&thread->id, weft__thread_id_next(1));
 	/* Until the start has returned the handle is not there to be joined with: the thread may be over before. */
 	weft__waitq_lock(&thread->joiners);
 	error = weft__sys_thread_start(kernel_main, thread, stack_bytes, thread->name, &thread->kernel_thread);

@@ -68,6 +68,7 @@ static void prepare(struct weft_thread *thread, struct weft_sched *sched, weft_f
 	thread->function = function;
 	thread->arg = arg;
 	thread->sched = sched;
+	thread->carrier = NULL; /* of an earlier life, perhaps gone */
 	thread->ended = ended;
 	thread->joined = 0;
 	thread->blocking = 0;

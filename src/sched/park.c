@@ -133,14 +133,16 @@ int weft__park(struct weft_thread *self, const char *reason, int64_t deadline_ns
 
 	weft__assert(WEFT__PARK_STATE(park) == WEFT__ARMED || WEFT__PARK_STATE(park) == WEFT__NOTIFIED);
 	if (WEFT__PARK_STATE(park) == WEFT__ARMED) {
-		atomic_store_relaxed(&self->reason, reason);
+		/* SEEN: since_ns before reason, for the inspector. */
 		if (unlikely(weft__thread_is_kernel(self))) {
 			atomic_store_relaxed(&self->since_ns, weft__sys_now());
+			atomic_store_release(&self->reason, reason);
 			kernel_park(self, deadline_ns);
 		} else {
 			processor = self->carrier->processor;
 			between_brackets = processor == NULL;
 			atomic_store_relaxed(&self->since_ns, likely(!between_brackets) ? processor->clock_ns : weft__sys_now());
+			atomic_store_release(&self->reason, reason);
 			if (deadline_ns != WEFT_FOREVER) {
 				/* Without a processor (between blocking brackets) any wheel of the scheduler serves. */
 				if (processor == NULL)
