@@ -244,45 +244,60 @@ static void a_regular_file_cannot_be_waited_for(void **state)
 
 /* ---- opening and closing */
 
+/* A descriptor that was left takes the place of one of the next two. */
+static void assert_none_left(int next_fd)
+{
+	int one = dup(0), two = dup(0);
+
+	assert_int_equal(one, next_fd);
+	assert_int_equal(two, next_fd + 1);
+	close(one);
+	close(two);
+}
+
+static int next_descriptor(void)
+{
+	int fd = dup(0), next = fd;
+
+	close(fd);
+	return next;
+}
+
 static void closing_is_told_and_leaves_no_descriptor(void **state)
 {
-	int free_fd = dup(0);
+	int next_fd = next_descriptor();
 	struct weft__poller one, two;
 
-	close(free_fd);
 	assert_int_equal(weft__poller_open(&one), 0);
 	assert_int_equal(weft__poller_open(&two), 0);
 	assert_true(one.id >= 1 && two.id > one.id);
 	weft__poller_close(&one);
 	assert_int_equal(noted.closed, 1);
 	assert_ptr_equal(noted.closing, &one);
+	assert_none_left(next_fd);
 	weft__poller_close(&two);
 	assert_ptr_equal(noted.closing, &two);
-	assert_int_equal(dup(0), free_fd);
-	close(free_fd);
+	assert_none_left(next_fd);
 }
 
 static void without_descriptors_none_is_opened_and_none_left(void **state)
 {
-	int free_fd = dup(0);
+	int next_fd = next_descriptor();
 	struct weft__poller poller = { .set = 77 };
 	struct rlimit limit, few;
 
-	close(free_fd);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
 	for (int spare = 0; spare < 2; spare++) {
-		few = (struct rlimit){ (rlim_t)(free_fd + spare), limit.rlim_max };
+		few = (struct rlimit){ (rlim_t)(next_fd + spare), limit.rlim_max };
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
 		assert_int_equal(weft__poller_open(&poller), -EMFILE);
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 		assert_int_equal(poller.set, 77);
-		assert_int_equal(dup(0), free_fd);
-		close(free_fd);
+		assert_none_left(next_fd);
 	}
 	weft__sys_force.fail_poller = 1;
 	assert_int_equal(weft__poller_open(&poller), -EMFILE);
-	assert_int_equal(dup(0), free_fd);
-	close(free_fd);
+	assert_none_left(next_fd);
 }
 
 static int own_poller(void *arg)
