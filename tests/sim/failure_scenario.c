@@ -80,45 +80,58 @@ static void spawn_or_refuse(void *arg)
 
 /* ---- descriptors */
 
+#define BYTES 8
+#define READERS 3
+
 struct ends {
 	int fds[2];
+	int32_t got; /* atomic */
 };
 
 static int read_bytes(void *arg)
 {
-	const struct ends *ends = arg;
+	struct ends *ends = arg;
 	char byte;
-	int got = 0;
 
-	while (got < 5) {
-		ssize_t n = weft_read(ends->fds[0], &byte, 1);
+	while (atomic_load_acquire(&ends->got) < BYTES) {
+		ssize_t n = weft_read_until(ends->fds[0], &byte, 1, weft_now() + 10 * WEFT_SECOND);
 
-		weft__sim_check(n == 1 || is_refusal((int)n));
-		got += n == 1;
+		weft__sim_check(n == 1 || n == 0 || is_refusal((int)n));
+		if (n == 0)
+			break;
+		if (n == 1)
+			atomic_add_acq_rel(&ends->got, 1);
 	}
 	return 0;
 }
 
+/* Several wait for the same descriptor: when adding it to the poller is refused to one, the rest
+ * must not be forgotten. */
 static int pass_bytes(void *arg)
 {
 	static const weft_thread_options kernel = { .kind = WEFT_KERNEL };
-	struct ends ends;
-	weft_thread *thread;
+	struct ends ends = { 0 };
+	weft_thread *threads[READERS];
+	unsigned count = 0;
 	int code = weft_pipe(ends.fds);
 
 	(void)arg;
 	weft__sim_check(code == 0 || is_refusal(code));
 	if (code < 0)
 		return 0;
-	code = weft_thread_spawn(read_bytes, &ends, weft__sim_choose(2) ? &kernel : NULL, &thread);
-	for (int i = 0; code == 0 && i < 5; i++) {
+	for (int i = 0; i < READERS; i++)
+		if (weft_thread_spawn(read_bytes, &ends, weft__sim_choose(3) ? NULL : &kernel,
+				      &threads[count]) == 0)
+			count++;
+	for (int i = 0; count > 0 && i < BYTES; i++) {
 		engine_dawdle();
 		weft__sim_check(weft_write(ends.fds[1], "x", 1) == 1);
 	}
-	if (code == 0)
-		engine_join(thread, 0);
-	weft__sim_check(weft_close(ends.fds[0]) == 0);
 	weft__sim_check(weft_close(ends.fds[1]) == 0);
+	for (unsigned i = 0; i < count; i++)
+		engine_join(threads[i], 0);
+	weft__sim_check(count == 0 || ends.got == BYTES);
+	weft__sim_check(weft_close(ends.fds[0]) == 0);
 	return 0;
 }
 

@@ -409,6 +409,65 @@ static void strange_descriptors(void *arg)
 	engine_check_clean();
 }
 
+/* ---- waiting for one direction, the other, or whichever comes first, of a stranger's descriptor
+ * and an own one */
+
+struct watched {
+	int fd;
+	int32_t woken; /* atomic */
+};
+
+static int wait_for_either(void *arg)
+{
+	struct watched *watched = arg;
+	int wanted = 1 + (int)weft__sim_choose(3);
+	int ready;
+
+	/* Full and empty: only what the other end does makes it ready. */
+	ready = weft_fd_wait(watched->fd, wanted);
+	weft__sim_check(ready > 0 && (ready & ~wanted) == 0);
+	atomic_add_relaxed(&watched->woken, 1);
+	return 0;
+}
+
+static int readiness_app(void *arg)
+{
+	struct watched watched = { 0 };
+	weft_thread *threads[3];
+	char part[16];
+	int fds[2];
+
+	(void)arg;
+	weft__sim_check(weft__sim_socketpair(true, fds) == 0);
+	if (weft__sim_choose(2))
+		weft__sim_check(weft_fd_adopt(fds[0]) == 0);
+	watched.fd = fds[0];
+	while (weft__sys_send(fds[0], "xxxxxxxx", 8) != -EAGAIN)
+		;
+	for (int i = 0; i < 3; i++)
+		threads[i] = spawn_any_kind(wait_for_either, &watched);
+	engine_dawdle();
+	/* Both directions in turn, and each of them is what somebody waits for. */
+	if (weft__sim_choose(2))
+		weft__sim_check(weft_write_all(fds[1], "y", 1) == 0);
+	engine_dawdle();
+	while (weft__sys_recv(fds[1], part, sizeof part) != -EAGAIN)
+		;
+	weft__sim_check(weft_write_all(fds[1], "y", 1) == 0);
+	for (int i = 0; i < 3; i++)
+		engine_join(threads[i], 0);
+	weft__sim_check(watched.woken == 3);
+	weft__sim_check(weft_close(fds[0]) == 0);
+	weft__sim_check(weft_close(fds[1]) == 0);
+	return 0;
+}
+
+static void readiness(void *arg)
+{
+	weft__sim_check(engine_run(readiness_app, arg) == 0);
+	engine_check_clean();
+}
+
 /* ---- descriptors move between schedulers, one of which goes away */
 
 static int use_for_a_while(void *arg)
@@ -465,6 +524,7 @@ const struct scenario io_scenarios[] = {
 	{ .name = "strange-descriptors",
 	  .run = strange_descriptors,
 	  .options = { NUISANCES, .stream_bytes = 4 } },
+	{ .name = "readiness", .run = readiness, .options = { .eintr = 30, .stream_bytes = 16 } },
 	{ .name = "schedulers-share",
 	  .run = schedulers_share,
 	  .options = { NUISANCES, .stream_bytes = 4 } },

@@ -297,6 +297,61 @@ static void batches(void *arg)
 	engine_check_clean();
 }
 
+/* ---- as many tasks as workers, each running until all of them do */
+
+struct hogs {
+	weft_pool *pool;
+	unsigned count;
+	uint32_t inside; /* atomic */
+};
+
+static int be_hog(void *arg)
+{
+	struct hogs *hogs = arg;
+
+	atomic_add_acq_rel(&hogs->inside, 1u);
+	while (atomic_load_acquire(&hogs->inside) < hogs->count)
+		weft__sim_compute(1000);
+	return 0;
+}
+
+/* The first hog submits the others, or each the next. */
+static int be_hog_that_submits(void *arg)
+{
+	struct hogs *hogs = arg;
+
+	for (unsigned i = 1; i < hogs->count; i++)
+		weft__sim_check(weft_pool_submit(hogs->pool, be_hog, hogs, NULL, NULL) == 0);
+	return be_hog(arg);
+}
+
+static void every_worker_gets_a_hog(void *arg)
+{
+	struct hogs hogs = { .count = 2 + weft__sim_choose(3) };
+	const weft_pool_options options = {
+		.kind = weft__sim_choose(2) ? WEFT_KERNEL : WEFT_LIGHT,
+		.workers = hogs.count,
+		.processors = hogs.count,
+	};
+
+	(void)arg;
+	engine_watch();
+	weft__sim_check(weft_pool_create(&options, &hogs.pool) == 0);
+	for (int round = 0; round < 3; round++) {
+		bool from_inside = weft__sim_choose(2);
+
+		hogs.inside = 0;
+		for (unsigned i = 0; i < (from_inside ? 1 : hogs.count); i++)
+			weft__sim_check(weft_pool_submit(hogs.pool,
+							 from_inside ? be_hog_that_submits : be_hog,
+							 &hogs, NULL, NULL) == 0);
+		weft__sim_check(weft_pool_drain(hogs.pool) == 0);
+		engine_dawdle();
+	}
+	weft__sim_check(weft_pool_destroy(hogs.pool) == 0);
+	engine_check_clean();
+}
+
 const struct scenario pool_scenarios[] = {
 	{ .name = "tasks-run-once",
 	  .run = tasks_run_once,
@@ -304,6 +359,9 @@ const struct scenario pool_scenarios[] = {
 	{ .name = "stopping-loses-none",
 	  .run = stopping_loses_none,
 	  .options = { .spurious = 20, .eintr = 20 } },
+	{ .name = "every-worker-gets-a-hog",
+	  .run = every_worker_gets_a_hog,
+	  .options = { .eintr = 20 } },
 	{ .name = "batches", .run = batches, .options = { .spurious = 20, .eintr = 20 } },
 	{ 0 },
 };

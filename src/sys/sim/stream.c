@@ -142,11 +142,14 @@ static size_t total(const struct iovec *parts, int count)
 	return bytes;
 }
 
-static size_t shorten(size_t bytes)
+/* Fewer than could be. An event says soon that there is more: epoll(7) lets its users take a short
+ * read or write for the last one until then. */
+static size_t shorten(struct weft__sim_file *file, unsigned bits, size_t bytes)
 {
-	if (bytes > 1 && weft__sim_nuisance(weft__sim.options.short_io))
-		return 1 + weft__sim_choose((unsigned)bytes - 1);
-	return bytes;
+	if (bytes < 2 || !weft__sim_nuisance(weft__sim.options.short_io))
+		return bytes;
+	weft__sim_later(weft__sim_choose(10000), weft__sim_notify_later, file, bits);
+	return 1 + weft__sim_choose((unsigned)bytes - 1);
 }
 
 static void copy_out(struct weft__sim_stream *stream, const struct iovec *parts, size_t bytes)
@@ -206,7 +209,7 @@ ssize_t weft__sim_stream_read(struct weft__sim_file *file, const struct iovec *p
 		return -EAGAIN;
 	if (bytes > stream->arrived)
 		bytes = stream->arrived;
-	bytes = shorten(bytes);
+	bytes = shorten(file, POLLIN, bytes);
 	copy_out(stream, parts, bytes);
 	if (stream->refused && is_roomy(stream)) {
 		stream->refused = false;
@@ -243,7 +246,7 @@ ssize_t weft__sim_stream_write(struct weft__sim_file *file, const struct iovec *
 	done = stream->room - stream->bytes;
 	if (done > bytes)
 		done = bytes;
-	done = shorten(done);
+	done = shorten(file, POLLOUT, done);
 	copy_in(stream, parts, done);
 	if (done < bytes)
 		stream->refused = true; /* the rest would be */
