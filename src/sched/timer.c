@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Timer wheel; see timer.h. Slots are numbered by time: slot s is [s, s+1) * 16.4 us. A timer whose slot differs from now_slot in
- * the low 10 bits alone is near, at s modulo 1,024. One further off lies at the far level of the highest digit in which s differs from now_slot (after
+ * Timer wheel; see timer.h. Slots are numbered by time: slot s is [s, s+1) * 16.4 us. A timer of one of the next 1,024
+ * slots is near, at s modulo 1,024. One further off lies at the far level of the highest digit in which s differs from now_slot (after
  * the low 10 bits, 6 bits a level), in the slot that this digit names. So what lies at a far level is later than what
  * lies at the far levels below, and within a level the digits say the order: the next thing to do is at the first near
  * slot or at the first slot of the lowest occupied far level, whose timers then move down.
@@ -57,9 +57,9 @@ static uint16_t place_of(const struct weft__wheel *wheel, int64_t deadline_ns)
 
 	if (slot < wheel->now_slot)
 		slot = wheel->now_slot; /* overdue: at the next look */
-	differs = (uint64_t)(slot ^ wheel->now_slot);
-	if (differs < WEFT__WHEEL_NEAR)
+	if (slot - wheel->now_slot < (int64_t)WEFT__WHEEL_NEAR)
 		return (uint16_t)(slot & (WEFT__WHEEL_NEAR - 1));
+	differs = (uint64_t)(slot ^ wheel->now_slot);
 	level = (63u - (unsigned)__builtin_clzll(differs) - WEFT__WHEEL_NEAR_BITS) / WEFT__WHEEL_FAR_BITS;
 	digit = (unsigned)(slot >> far_shift(level)) & (WEFT__WHEEL_FAR - 1);
 	return (uint16_t)((level + 1) << WEFT__WHEEL_NEAR_BITS | digit);
@@ -156,20 +156,16 @@ static bool next_stop(const struct weft__wheel *wheel, int64_t *out_slot, uint16
 }
 
 /*
- * The least deadline of the next occupied slot; of a crowded one far off, the slot's beginning. A near slot is searched whole:
- * its beginning may have passed, and a sleeper that asks again and again would burn what is left of it.
+ * The least deadline of a slot; of a crowded one far off, the slot's beginning. A near slot is searched whole: its beginning
+ * may have passed, and a sleeper that asks again and again would burn what is left of it.
  */
-static int64_t next_deadline(struct weft__wheel *wheel)
+static int64_t least_deadline(struct weft__wheel *wheel, int64_t slot_number, uint16_t place)
 {
-	int64_t slot_number, least_ns = WEFT_FOREVER;
+	int64_t least_ns = WEFT_FOREVER;
 	uint64_t *word, bit;
 	unsigned seen = 0;
-	uint16_t place;
-	struct weft__list *slot;
+	struct weft__list *slot = place_at(wheel, place, &word, &bit);
 
-	if (!next_stop(wheel, &slot_number, &place))
-		return WEFT_FOREVER;
-	slot = place_at(wheel, place, &word, &bit);
 	weft__list_for (link, slot) {
 		const struct weft__timer *timer = container_of(link, struct weft__timer, link);
 
@@ -179,6 +175,23 @@ static int64_t next_deadline(struct weft__wheel *wheel)
 			least_ns = timer->deadline_ns;
 	}
 	return least_ns;
+}
+
+/* The next far slot may begin before the next near one and yet hold only what is due later: both are asked. */
+static int64_t next_deadline(struct weft__wheel *wheel)
+{
+	int64_t near_ns = WEFT_FOREVER, far_ns = WEFT_FOREVER;
+	int64_t slot_number;
+	int near = first_near(wheel);
+	uint16_t place;
+
+	if (near >= 0) {
+		slot_number = wheel->now_slot + near;
+		near_ns = least_deadline(wheel, slot_number, (uint16_t)(slot_number & (WEFT__WHEEL_NEAR - 1)));
+	}
+	if (first_far(wheel, &slot_number, &place) && slot_number << WEFT__WHEEL_SLOT_BITS < near_ns)
+		far_ns = least_deadline(wheel, slot_number, place);
+	return near_ns < far_ns ? near_ns : far_ns;
 }
 
 /* ---- firing */
