@@ -159,7 +159,7 @@ const struct scenario failure_scenarios[] = {
 	  .run = read_or_refuse,
 	  .options = { .fail_reserve = 10,
 		       .fail_thread = 50,
-		       .fail_poller = 150,
+		       .fail_poller = 350,
 		       .fail_open = 50 } },
 	{ 0 },
 };
