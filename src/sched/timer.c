@@ -224,7 +224,7 @@ static unsigned fire_slot(struct weft__wheel *wheel, struct weft__list *slot, in
 
 		link = link->next;
 		__builtin_prefetch(timer->ahead, 1);
-		__builtin_prefetch((const char *)timer->ahead - WEFT__CACHE_LINE, 1);
+		__builtin_prefetch((const void *)((uintptr_t)timer->ahead - WEFT__CACHE_LINE), 1); /* NULL too */
 		if (timer->deadline_ns <= now_ns) {
 			fire_one(wheel, timer, wakes);
 			fired++;
