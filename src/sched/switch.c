@@ -42,19 +42,13 @@ static void enqueue_again(struct weft__carrier *carrier, struct weft_thread *thr
 	weft__wake_idle_global(carrier->sched);
 }
 
-static inline void finish(struct weft__carrier *carrier)
+static weft__noinline void finish_slow(struct weft__carrier *carrier)
 {
 	struct weft_thread *previous = carrier->previous;
-	uint64_t park;
 
 	switch (carrier->after) {
 	case WEFT__AFTER_NOTHING:
-		break;
 	case WEFT__AFTER_PARK:
-		/* Only its waker can have changed it, and only to NOTIFIED. Release: whoever claims it as PARKED runs it. (PARK) */
-		park = (atomic_load_relaxed(&previous->park) & ~UINT64_C(0xffff)) | WEFT__ARMED;
-		if (unlikely(!atomic_cas_acq_rel(&previous->park, &park, park - WEFT__ARMED + WEFT__PARKED)))
-			enqueue_again(carrier, previous);
 		break;
 	case WEFT__AFTER_YIELD:
 	case WEFT__AFTER_GLOBAL:
@@ -73,14 +67,32 @@ static inline void finish(struct weft__carrier *carrier)
 	}
 }
 
-struct weft_thread *weft__pick(struct weft__processor *processor)
+static weft__always_inline void finish(struct weft__carrier *carrier)
+{
+	struct weft_thread *previous;
+	uint64_t park;
+
+	if (carrier->after == WEFT__AFTER_NOTHING)
+		return;
+	if (unlikely(carrier->after != WEFT__AFTER_PARK)) {
+		finish_slow(carrier);
+		return;
+	}
+	/* Only its waker can have changed it, and only to NOTIFIED. Release: whoever claims it as PARKED runs it. (PARK) */
+	previous = carrier->previous;
+	park = (atomic_load_relaxed(&previous->park) & ~UINT64_C(0xffff)) | WEFT__ARMED;
+	if (unlikely(!atomic_cas_acq_rel(&previous->park, &park, park - WEFT__ARMED + WEFT__PARKED)))
+		enqueue_again(carrier, previous);
+}
+
+static weft__always_inline struct weft_thread *pick(struct weft__processor *processor)
 {
 	struct weft_thread *next;
 
 	atomic_bump(&processor->switches, 1);
 	if (unlikely(processor->switches >= processor->check_at))
 		weft__look_around(processor);
-	if (processor->hot_runs < WEFT__HOT_RUNS_MAX) {
+	if (atomic_load_relaxed(&processor->queue.hot) != NULL && processor->hot_runs < WEFT__HOT_RUNS_MAX) {
 		next = weft__runq_hot_take(&processor->queue);
 		if (next != NULL) {
 			processor->hot_runs++;
@@ -92,7 +104,12 @@ struct weft_thread *weft__pick(struct weft__processor *processor)
 	return likely(next != NULL) ? next : weft__runq_hot_take(&processor->queue);
 }
 
-void weft__switch_to(struct weft_thread *self, struct weft_thread *next, enum weft__after after)
+struct weft_thread *weft__pick(struct weft__processor *processor)
+{
+	return pick(processor);
+}
+
+static weft__always_inline void switch_to(struct weft_thread *self, struct weft_thread *next, enum weft__after after)
 {
 	struct weft__carrier *carrier = self->carrier;
 
@@ -108,14 +125,19 @@ void weft__switch_to(struct weft_thread *self, struct weft_thread *next, enum we
 	finish(self->carrier);
 }
 
+void weft__switch_to(struct weft_thread *self, struct weft_thread *next, enum weft__after after)
+{
+	switch_to(self, next, after);
+}
+
 void weft__switch_away(struct weft_thread *self, enum weft__after after)
 {
 	struct weft__carrier *carrier = self->carrier;
 	struct weft_thread *next = NULL;
 
 	if (likely(carrier->processor != NULL))
-		next = weft__pick(carrier->processor);
-	weft__switch_to(self, next != NULL ? next : &carrier->loop, after);
+		next = pick(carrier->processor);
+	switch_to(self, next != NULL ? next : &carrier->loop, after);
 }
 
 void weft__switch_start(struct weft_thread *self)
@@ -139,7 +161,7 @@ int weft_yield(void)
 		weft__sys_thread_yield();
 		return 0;
 	}
-	next = weft__pick(processor);
+	next = pick(processor);
 	if (unlikely(next == NULL)) {
 		/* Alone here, so this costs nobody a turn: look further, for a thread that yields in a loop waits for something. */
 		weft__look_around(processor);
@@ -147,6 +169,10 @@ int weft_yield(void)
 		if (next == NULL)
 			return 0;
 	}
-	weft__switch_to(self, next, WEFT__AFTER_YIELD);
+	/* Nobody can take us from a queue that is ours alone before we have left our stack. */
+	if (processor->queue.alone && likely(weft__runq_push(&processor->queue, self)))
+		switch_to(self, next, WEFT__AFTER_NOTHING);
+	else
+		switch_to(self, next, WEFT__AFTER_YIELD);
 	return 0;
 }
