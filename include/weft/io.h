@@ -12,6 +12,9 @@
  * Closing: weft_close wakes every thread that waits on the descriptor with -EBADF. The number
  * itself goes back to the kernel when the last call that uses it has left, so none of them ever
  * touches a stranger's descriptor of the same number.
+ *
+ * A kernel thread that must wait for the first time opens a descriptor to be woken by: -EMFILE,
+ * -ENFILE or -ENOMEM if there is none.
  */
 #ifndef WEFT_IO_H
 #define WEFT_IO_H

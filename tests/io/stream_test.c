@@ -3,6 +3,7 @@
 #include "rig.h"
 
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 /* ---- waiting */
@@ -523,6 +524,38 @@ static void a_regular_file_is_always_ready(void **state)
 	in_each_setting(file_body, NULL);
 }
 
+static int fifo_body(void *arg)
+{
+	char path[] = "/tmp/weft-io-XXXXXX";
+	weft_thread *reader;
+	int in, out;
+
+	(void)arg;
+	check(mkdtemp(path) != NULL);
+	check_equal(rmdir(path), 0);
+	check_equal(mkfifo(path, 0600), 0);
+	/* Where open(2) would wait for the other end. */
+	check_equal(weft_open(path, O_WRONLY, 0), -ENXIO);
+	in = weft_open(path, O_RDONLY, 0);
+	check(in >= 0);
+	out = weft_open(path, O_WRONLY, 0);
+	check(out >= 0);
+	reader = start(read_one, &in);
+	await_waiters(in, WEFT__POLL_READ, 1);
+	check_equal(weft_write(out, "f", 1), 1);
+	check_equal(finish(reader), 'f');
+	check_equal(weft_close(in), 0);
+	check_equal(weft_close(out), 0);
+	check_equal(unlink(path), 0);
+	return 0;
+}
+
+static void a_fifo_is_opened_without_waiting(void **state)
+{
+	(void)state;
+	in_each_setting(fifo_body, NULL);
+}
+
 #define FILE_BYTES (3 << 20)
 
 struct sink {
@@ -710,6 +743,7 @@ int main(void)
 		cmocka_unit_test(adopting_takes_over_who_waits),
 		cmocka_unit_test(a_number_that_is_not_open_is_refused),
 		cmocka_unit_test(a_regular_file_is_always_ready),
+		cmocka_unit_test(a_fifo_is_opened_without_waiting),
 		cmocka_unit_test(sendfile_sends_all_and_moves_the_offset),
 		cmocka_unit_test(a_stream_that_never_runs_dry_starves_nobody),
 		cmocka_unit_test(readiness_can_be_waited_for),
