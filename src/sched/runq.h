@@ -74,24 +74,6 @@ static inline bool weft__runq_push(struct weft__runq *queue, struct weft_thread 
 	return true;
 }
 
-/*
- * Many threads that take turns are cold each time. So the record of the one after the next is fetched, and the frames of the next,
- * whose record was fetched before. Alone only: there no other takes it, and with it its memory, away.
- */
-static inline void weft__runq_foresee(struct weft__runq *queue, uint64_t index)
-{
-	struct weft_thread **slots = queue->ring->slots;
-	void *const *next;
-
-	if (index == queue->tail)
-		return;
-	next = (void *const *)atomic_load_relaxed(&slots[index & queue->ring->mask]); /* its first member: sp */
-	__builtin_prefetch((char *)*next);
-	__builtin_prefetch((char *)*next + 3 * WEFT__CACHE_LINE);
-	__builtin_prefetch((char *)*next + 4 * WEFT__CACHE_LINE);
-	__builtin_prefetch(atomic_load_relaxed(&slots[(index + 1) & queue->ring->mask]));
-}
-
 /* Owner. NULL: empty. */
 static inline struct weft_thread *weft__runq_pop(struct weft__runq *queue)
 {
@@ -104,11 +86,18 @@ static inline struct weft_thread *weft__runq_pop(struct weft__runq *queue)
 		thread = atomic_load_relaxed(&queue->ring->slots[head & queue->ring->mask]);
 		if (queue->alone) {
 			atomic_store_relaxed(&queue->head, head + 1);
-			weft__runq_foresee(queue, head + 1);
 			return thread;
 		}
 	} while (!atomic_cas_acq_rel(&queue->head, &head, head + 1));
 	return thread;
+}
+
+/* Owner. The one that is popped after `skipped` others; NULL: there are not so many. */
+static inline struct weft_thread *weft__runq_peek(struct weft__runq *queue, uint64_t skipped)
+{
+	uint64_t index = atomic_load_relaxed(&queue->head) + skipped;
+
+	return index < queue->tail ? atomic_load_relaxed(&queue->ring->slots[index & queue->ring->mask]) : NULL;
 }
 
 /* Owner. Puts a thread into the hot slot; returns the one that was there, or NULL. */
