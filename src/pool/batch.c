@@ -81,10 +81,12 @@ static struct weft_task *find_queued(weft_batch *batch, const weft_pool *pool)
 static void help(struct weft__worker *worker, weft_batch *batch)
 {
 	struct weft_task *task;
+	bool helped = true;
 
-	while (weft__worker_has_stack(worker) && (task = find_queued(batch, worker->pool)) != NULL) {
-		if (weft__task_take(worker, task, WEFT__TASK_RUNNING))
-			weft__worker_run_task(worker, task);
+	while (helped && (task = find_queued(batch, worker->pool)) != NULL) {
+		/* Not: no stack is left, or its key's tasks must wait; or somebody was quicker. */
+		helped = weft__task_help(worker, task) ||
+			 WEFT__TASK_STATE(atomic_load_relaxed(&task->state)) != WEFT__TASK_QUEUED;
 		weft__task_drop(task);
 	}
 }

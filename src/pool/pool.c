@@ -36,6 +36,7 @@ static void set_options(weft_pool *pool, const weft_pool_options *options)
 	if (pool->workers > WEFT__POOL_WORKERS_MAX)
 		pool->workers = WEFT__POOL_WORKERS_MAX;
 	pool->limit = options->workers_max > pool->workers ? options->workers_max : pool->workers;
+	pool->width = pool->workers;
 	pool->is_elastic = pool->limit > pool->workers;
 	pool->kind = options->kind == WEFT_KIND_DEFAULT ? WEFT_KERNEL : options->kind;
 	pool->route = options->route;
@@ -65,22 +66,28 @@ static int make_seats(weft_pool *pool, unsigned count)
 		weft__jobs_init(&seat->own, &pool->chunks, true);
 		weft__jobs_init(&seat->inbox, &pool->chunks, false);
 		weft__list_init(&seat->idle);
+		for (unsigned level = 0; level < WEFT_PRIORITY_COUNT; level++)
+			weft__list_init(&seat->lanes[level]);
 		pool->seats[i] = seat;
 		atomic_store_release(&pool->seat_count, i + 1);
 	}
 	return 0;
 }
 
-int weft__pool_start_workers(weft_pool *pool, unsigned count)
+/* At home in the seats below `end` that have nobody. */
+static int start_workers(weft_pool *pool, unsigned count, unsigned end)
 {
+	unsigned index = 0;
 	int error = 0;
 
 	while (count-- > 0 && error == 0) {
 		weft__spin_lock(&pool->lock);
 		pool->threads++;
 		pool->starting++;
+		while (index < end && pool->seats[index]->home != NULL)
+			index++;
 		weft__spin_unlock(&pool->lock);
-		error = weft__worker_start(pool, NULL, false);
+		error = weft__worker_start(pool, NULL, index < end ? pool->seats[index] : NULL, false);
 		if (error < 0) {
 			weft__spin_lock(&pool->lock);
 			pool->threads--;
@@ -126,8 +133,10 @@ static weft_pool *make_empty(void)
 	weft__jobs_init(&pool->shared, &pool->chunks, false);
 	pool->seats = calloc(WEFT__POOL_WORKERS_MAX, sizeof(struct weft__seat *));
 	pool->store = weft__task_store_create();
-	if (pool->seats != NULL && pool->store != NULL)
+	pool->keys.buckets = calloc(WEFT__KEY_BUCKETS, sizeof(struct weft__lane *));
+	if (pool->seats != NULL && pool->store != NULL && pool->keys.buckets != NULL)
 		return pool;
+	free(pool->keys.buckets);
 	free(pool->seats);
 	free(pool->store);
 	free(pool);
@@ -155,7 +164,7 @@ int weft_pool_create(const weft_pool_options *options, weft_pool **out_pool)
 	if (error == 0)
 		error = choose_sched(pool, options);
 	if (error == 0)
-		error = weft__pool_start_workers(pool, pool->workers);
+		error = start_workers(pool, pool->workers, pool->workers);
 	if (error < 0) {
 		weft__pool_end(pool);
 		return error;
@@ -218,12 +227,13 @@ int weft_pool_resize(weft_pool *pool, unsigned workers)
 	error = make_seats(pool, limit);
 	if (error == 0) {
 		missing = workers > pool->workers ? workers - pool->workers : 0;
-		error = weft__pool_start_workers(pool, missing);
+		error = start_workers(pool, missing, workers);
 	}
 	if (error == 0) {
 		weft__jobs_lock(&pool->shared);
 		weft__spin_lock(&pool->lock);
 		atomic_store_relaxed(&pool->workers, workers);
+		atomic_store_relaxed(&pool->width, workers);
 		set_limit(pool, limit);
 		end_surplus(pool, &wakes);
 		weft__spin_unlock(&pool->lock);

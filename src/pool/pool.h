@@ -60,9 +60,12 @@ struct weft_task {
 	/* guarded by that queue's lock */
 	struct weft__chunk *chunk;
 	uint16_t index;
-	uint8_t level;
+	uint8_t level;           /* in a lane: constant */
 	weft_function *function; /* constant, with arg */
 	void *arg;
+	/* guarded by keys.lock */
+	struct weft__lane *lane; /* NULL: not in a pool by key */
+	struct weft__list in_lane;
 	/* guarded by batch->waiters.lock */
 	struct weft__list in_batch;
 	struct weft__waitq waiters;
@@ -99,6 +102,9 @@ struct weft__seat {
 	int64_t credit;        /* jobs that may be queued without asking the pool for room; atomic for readers */
 	struct weft__jobs own; /* what its tasks submit, in a shared pool; biased to the holder */
 	struct weft__jobs inbox; /* what was routed to it */
+	/* guarded by keys.lock */
+	struct weft__list lanes[WEFT_PRIORITY_COUNT]; /* ready ones */
+	uint32_t lane_count;                          /* atomic for readers */
 	/* guarded by pool->lock */
 	struct weft__list idle;   /* in pool->idle_seats */
 	struct weft__worker *home; /* the worker that gets it when it rests; NULL: any */
@@ -131,6 +137,7 @@ struct weft__worker {
 	/* guarded by pool->lock */
 	struct weft_thread *self; /* as it parked */
 	uint64_t ticket;
+	bool has_begun; /* it has rested */
 	bool resting;
 	struct weft__seat *home; /* whose home it is */
 	struct weft__list rest;  /* in pool->resting */
@@ -145,6 +152,18 @@ struct weft__worker {
 #define WEFT__ATTENTION_ROOM 4u    /* submitters wait for room: give credit back at once */
 #define WEFT__ATTENTION_RESIZED 8u /* there are seats beyond the limit */
 #define WEFT__ATTENTION_CLOSED 16u /* draining: nothing from outside */
+
+#define WEFT__KEY_BUCKETS 1024u
+
+/* In a pool by key; see lane.h */
+struct weft__keys {
+	uint32_t lock;
+	/* guarded by lock */
+	struct weft__lane **buckets;
+	struct weft__lane *free;
+	unsigned free_count;
+	size_t count; /* atomic for readers: tasks that wait */
+};
 
 struct weft_pool {
 	/* constant, or seldom written */
@@ -165,7 +184,8 @@ struct weft_pool {
 	struct weft__seat **seats; /* atomic: WEFT__POOL_WORKERS_MAX places; never taken away before the end */
 	unsigned seat_count;       /* atomic: made so far */
 	unsigned limit;            /* atomic: seats with a lower index are in use */
-	unsigned workers;          /* atomic: of them, routed to; and threads that stay */
+	unsigned workers;          /* atomic: threads that stay */
+	unsigned width;            /* atomic: seats that are routed to: workers, and more while an elastic pool is large */
 	bool is_elastic;
 	uint32_t attention; /* atomic, see above */
 
@@ -173,9 +193,10 @@ struct weft_pool {
 	uint32_t idle weft__aligned(WEFT__CACHE_LINE); /* atomic: seats that nobody holds */
 	uint32_t searching;                            /* atomic: workers that look for work, and the wake that is under way */
 
-	uint64_t turn weft__aligned(WEFT__CACHE_LINE); /* atomic: round robin */
-	uint64_t cancelled, run_outside, done_outside; /* atomic: what no worker counted */
+	uint64_t cancelled weft__aligned(WEFT__CACHE_LINE);
+	uint64_t run_outside, done_outside; /* atomic, all three: what no worker counted */
 
+	struct weft__keys keys weft__aligned(WEFT__CACHE_LINE);
 	struct weft__chunk_store chunks weft__aligned(WEFT__CACHE_LINE);
 
 	/* What comes from outside. */
@@ -183,6 +204,7 @@ struct weft_pool {
 	/* guarded by shared.lock */
 	int64_t room; /* atomic for readers: tasks that may still be queued, without the seats' credit */
 	uint64_t submitted, refused;
+	uint64_t turn;            /* round robin */
 	unsigned drains;          /* under way */
 	weft__waitq room_waiters; /* its lock inside shared.lock */
 
@@ -217,17 +239,15 @@ static inline struct weft__worker *weft__worker_self(void)
 	return self->blocking_arg;
 }
 
-/* Starts the thread of a worker that the caller has counted. seat: what it holds from the start (and searches for work); NULL: it rests. */
-int weft__worker_start(weft_pool *pool, struct weft__seat *seat, bool searching);
+/* Starts the thread of a worker that the caller has counted. seat: what it holds from the start; NULL: it rests. home: NULL: none. */
+int weft__worker_start(weft_pool *pool, struct weft__seat *seat, struct weft__seat *home, bool searching);
 void weft__worker_join_dead(struct weft__worker *dead);
 void weft__worker_run(struct weft__worker *worker, weft_function *function, void *arg);
-void weft__worker_run_task(struct weft__worker *worker, struct weft_task *task); /* which was taken */
 /* Whether the rest of its stack is enough for a task within a task. */
 bool weft__worker_has_stack(const struct weft__worker *worker);
 
-int weft__pool_start_workers(weft_pool *pool, unsigned count);
-
 /* ---- take.c */
+unsigned weft__level_choose(unsigned tick, unsigned mask); /* of the levels that are not empty, at that take */
 bool weft__take(struct weft__worker *worker, struct weft__job *out_job);
 bool weft__search(struct weft__worker *worker, struct weft__job *out_job);
 bool weft__pool_has_work(weft_pool *pool);
@@ -285,7 +305,9 @@ static inline bool weft__credit_add(weft_pool *pool, struct weft__seat *seat)
 }
 
 /* ---- route.c */
-struct weft__seat *weft__route(weft_pool *pool, uint64_t key);
+struct weft__seat *weft__route(weft_pool *pool, uint64_t key); /* with shared.lock held */
+struct weft__seat *weft__route_key(weft_pool *pool, uint64_t key);
+uint64_t weft__route_mix(uint64_t key);
 
 /* ---- task.c */
 struct weft__task_store *weft__task_store_create(void);
@@ -298,9 +320,10 @@ void weft__task_drop(struct weft_task *task);
 void weft__task_leave(struct weft_task *task, uint32_t state);
 /* Gives up the runner's reference. */
 void weft__task_end(struct weft_task *task, uint32_t state, int result);
-/* Takes it out of its queue, wherever that is. False: somebody else was first. */
-bool weft__task_take(struct weft__worker *worker, struct weft_task *task, uint32_t state);
-
+/* Runs a task that nobody has begun, or what must run before it. False: nothing was run. */
+bool weft__task_help(struct weft__worker *worker, struct weft_task *task);
+/* Runs one that was taken out of a lane. */
+void weft__task_run_queued(struct weft__worker *worker, struct weft_task *task);
 /* Tells a running one to end. False: it does not run. */
 bool weft__task_tell(struct weft_task *task);
 

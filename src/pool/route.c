@@ -2,7 +2,7 @@
 /* Which worker a task goes to, in pools that route; in the thread that submits. */
 #include "pool/pool.h"
 
-static uint64_t mix(uint64_t key)
+uint64_t weft__route_mix(uint64_t key)
 {
 	key ^= key >> 32;
 	key *= UINT64_C(0x9e3779b97f4a7c15);
@@ -15,12 +15,12 @@ static uint32_t load_of(const struct weft__seat *seat)
 	return weft__jobs_count(&seat->inbox) + atomic_load_relaxed(&seat->is_running);
 }
 
-static unsigned least_loaded(weft_pool *pool, unsigned workers)
+static unsigned least_loaded(weft_pool *pool, unsigned width)
 {
 	uint32_t least = load_of(pool->seats[0]);
 	unsigned best = 0;
 
-	for (unsigned i = 1; least != 0 && i < workers; i++) {
+	for (unsigned i = 1; least != 0 && i < width; i++) {
 		uint32_t load = load_of(pool->seats[i]);
 
 		if (load < least) {
@@ -31,26 +31,46 @@ static unsigned least_loaded(weft_pool *pool, unsigned workers)
 	return best;
 }
 
-struct weft__seat *weft__route(weft_pool *pool, uint64_t key)
+struct weft__seat *weft__route_key(weft_pool *pool, uint64_t key)
 {
-	unsigned workers = atomic_load_relaxed(&pool->limit);
-	unsigned index = 0;
+	return pool->seats[weft__route_mix(key) % atomic_load_relaxed(&pool->width)];
+}
+
+static struct weft__seat *route(weft_pool *pool, uint64_t key)
+{
+	unsigned width = atomic_load_relaxed(&pool->width);
 
 	switch (pool->route) {
+	case WEFT_ROUTE_ROUND_ROBIN:
+		return pool->seats[pool->turn++ % width];
+	case WEFT_ROUTE_LEAST_LOADED:
+		return pool->seats[least_loaded(pool, width)];
+	case WEFT_ROUTE_KEY:
+		return weft__route_key(pool, key);
+	case WEFT_ROUTE_FUNCTION:
+		return pool->seats[pool->route_function(pool->route_arg, key, width) % width];
 	case WEFT_ROUTE_SHARED:
 		break;
-	case WEFT_ROUTE_ROUND_ROBIN:
-		index = (unsigned)(atomic_add_relaxed(&pool->turn, 1) % workers);
-		break;
-	case WEFT_ROUTE_LEAST_LOADED:
-		index = least_loaded(pool, workers);
-		break;
-	case WEFT_ROUTE_KEY:
-		index = (unsigned)(mix(key) % workers);
-		break;
-	case WEFT_ROUTE_FUNCTION:
-		index = pool->route_function(pool->route_arg, key, workers) % workers;
-		break;
 	}
-	return pool->seats[index];
+	return pool->seats[0];
+}
+
+static bool is_free(const struct weft__seat *seat)
+{
+	return atomic_load_relaxed(&seat->is_idle) && !weft__seat_has_work(seat);
+}
+
+struct weft__seat *weft__route(weft_pool *pool, uint64_t key)
+{
+	struct weft__seat *seat = route(pool, key);
+	unsigned width = pool->width;
+
+	/* An elastic pool in which the task would have to wait: one more, and ask again. */
+	if (unlikely(width < pool->limit) && !is_free(seat)) {
+		if (pool->route == WEFT_ROUTE_ROUND_ROBIN)
+			pool->turn = width;
+		atomic_store_relaxed(&pool->width, width + 1);
+		seat = route(pool, key);
+	}
+	return seat;
 }

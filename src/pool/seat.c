@@ -116,12 +116,18 @@ static struct weft__seat *choose_seat(weft_pool *pool)
 	return first != &pool->idle_seats ? container_of(first, struct weft__seat, idle) : NULL;
 }
 
+/* In a new pool: whose seat it is has yet to begin, and looks at the queues before it rests. */
+static bool waits_for_home(const weft_pool *pool, const struct weft__seat *seat)
+{
+	return pool->route != WEFT_ROUTE_SHARED && seat->home != NULL && !seat->home->has_begun;
+}
+
 /* ---- wakes */
 
 /* The seat is taken, and nobody rests who could get it: a new worker. */
 static void start_with_seat(weft_pool *pool, struct weft__seat *seat, bool searching)
 {
-	if (weft__worker_start(pool, seat, searching) == 0)
+	if (weft__worker_start(pool, seat, seat, searching) == 0)
 		return;
 	/* Whoever runs looks at the queues before it rests, and whoever comes back from a wait takes an idle seat. */
 	weft__spin_lock(&pool->lock);
@@ -141,7 +147,7 @@ static void activate(weft_pool *pool, struct weft__seat *seat, bool searching)
 	weft__spin_lock(&pool->lock);
 	if (seat == NULL)
 		seat = choose_seat(pool);
-	if (seat == NULL || !seat->is_idle || pool->ending)
+	if (seat == NULL || !seat->is_idle || pool->ending || waits_for_home(pool, seat))
 		goto nobody;
 	weft__seat_remove_idle(pool, seat);
 	if (give_seat(pool, seat, searching, &wakes)) {
@@ -180,6 +186,8 @@ void weft__pool_wake_seat(weft_pool *pool, struct weft__seat *seat)
 	weft__sys_light_barrier(); /* IDLE */
 	if (atomic_load_relaxed(&seat->is_idle))
 		activate(pool, seat, false);
+	else if (unlikely(seat->index >= atomic_load_relaxed(&pool->limit)))
+		activate(pool, NULL, false); /* a smaller pool has left it behind: anyone */
 }
 
 void weft__search_done(struct weft__worker *worker)
@@ -203,14 +211,9 @@ void weft__pool_look(weft_pool *pool)
 			weft__pool_wake_slow(pool);
 		return;
 	}
-	for (unsigned i = 0; i < atomic_load_acquire(&pool->seat_count); i++) {
-		if (!weft__seat_has_work(pool->seats[i]))
-			continue;
-		if (i < atomic_load_relaxed(&pool->limit))
+	for (unsigned i = 0; i < atomic_load_acquire(&pool->seat_count); i++)
+		if (weft__seat_has_work(pool->seats[i]))
 			weft__pool_wake_seat(pool, pool->seats[i]);
-		else
-			activate(pool, NULL, false);
-	}
 }
 
 /* ---- rest */
@@ -237,6 +240,7 @@ static void lie_down(struct weft__worker *worker)
 		worker->searching = false;
 		atomic_sub_acq_rel(&pool->searching, 1);
 	}
+	worker->has_begun = true;
 	worker->resting = true;
 	weft__list_push_front(&pool->resting, &worker->rest);
 	worker->ticket = weft__arm(worker->self);
@@ -267,6 +271,8 @@ static bool get_up(struct weft__worker *worker)
 	surplus = worker->end || pool->threads > pool->workers;
 	if (!surplus)
 		pool->busy++;
+	else if (pool->width > pool->workers && pool->width >= pool->threads)
+		atomic_store_relaxed(&pool->width, pool->threads > pool->workers ? pool->threads - 1 : pool->workers);
 	weft__spin_unlock(&pool->lock);
 	return surplus;
 }
@@ -314,7 +320,7 @@ static bool ensure_spare(weft_pool *pool)
 			pool->threads++;
 			pool->starting++;
 			weft__spin_unlock(&pool->lock);
-			ok = weft__worker_start(pool, NULL, false) == 0;
+			ok = weft__worker_start(pool, NULL, NULL, false) == 0;
 			weft__spin_lock(&pool->lock);
 			if (!ok) {
 				pool->threads--;

@@ -15,7 +15,7 @@ static void add_worker(weft_pool_stats *stats, const struct weft__worker *worker
 
 static size_t count_queued(weft_pool *pool)
 {
-	size_t queued = weft__jobs_count(&pool->shared);
+	size_t queued = weft__jobs_count(&pool->shared) + atomic_load_relaxed(&pool->keys.count);
 
 	for (unsigned i = 0; i < atomic_load_acquire(&pool->seat_count); i++)
 		queued += (size_t)weft__jobs_count(&pool->seats[i]->own) + weft__jobs_count(&pool->seats[i]->inbox);

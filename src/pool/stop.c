@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "pool/lane.h"
 #include "pool/pool.h"
 
 bool weft__pool_is_inside(weft_pool *pool)
@@ -159,6 +160,7 @@ int64_t weft_pool_stop(weft_pool *pool)
 		count += sweep(pool, &pool->seats[i]->inbox);
 		count += sweep(pool, &pool->seats[i]->own);
 	}
+	count += weft__lane_sweep(pool);
 	if (worker != NULL)
 		weft__seat_give_up(worker);
 	wait_idle(pool, WEFT_FOREVER);
@@ -178,6 +180,7 @@ static void free_pool(weft_pool *pool)
 		free(pool->seats[i]);
 	}
 	weft__jobs_fini(&pool->shared);
+	weft__lane_fini(pool);
 	weft__chunk_store_fini(&pool->chunks);
 	weft__task_store_orphan(pool->store);
 	free(pool->seats);

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "pool/lane.h"
 #include "pool/own.h"
 #include "pool/pool.h"
 
@@ -90,13 +91,18 @@ static int push_locked(struct submission *submission, struct weft__seat **out_se
 	struct weft__seat *seat = NULL;
 	int error;
 
+	if (submission->batch != NULL)
+		weft__batch_add(submission->batch, submission->task);
 	if (pool->route != WEFT_ROUTE_SHARED) {
 		seat = weft__route(pool, submission->key);
 		queue = &seat->inbox;
+		*out_seat = seat;
+		if (pool->route == WEFT_ROUTE_KEY) {
+			submission->task->level = (uint8_t)submission->level;
+			return weft__lane_push(pool, seat, submission->task, submission->key);
+		}
 		weft__jobs_lock(queue);
 	}
-	if (submission->batch != NULL)
-		weft__batch_add(submission->batch, submission->task);
 	error = weft__jobs_push(queue, submission->level, submission->function, submission->arg);
 	if (seat != NULL)
 		weft__jobs_unlock(queue);
@@ -169,8 +175,13 @@ static int run_outside(struct submission *submission)
 	weft__jobs_unlock(&pool->shared);
 	atomic_add_relaxed(&pool->run_outside, 1);
 	if (task != NULL) {
+		int result;
+
 		weft__task_leave(task, WEFT__TASK_RUNNING);
-		weft__task_end(task, WEFT__TASK_DONE, task->function(task->arg));
+		result = task->function(task->arg);
+		if (task->lane != NULL)
+			weft__lane_end(task);
+		weft__task_end(task, WEFT__TASK_DONE, result);
 	} else {
 		submission->function(submission->arg);
 	}
@@ -233,10 +244,31 @@ static bool runs_here(const struct submission *submission)
 	       weft__worker_has_stack(submission->worker);
 }
 
+/* By key, and full: with shared.lock held, which it drops. -EAGAIN: another of its key runs; 0 and *out_again: there may be room now. */
+static int run_in_lane(struct submission *submission, bool *out_again)
+{
+	weft_pool *pool = submission->pool;
+	struct weft_task *first;
+	int error = weft__lane_run(pool, submission->worker, submission->key, submission->task, &first);
+
+	*out_again = false;
+	if (error == 0 && submission->worker == NULL)
+		return run_outside(submission);
+	weft__jobs_unlock(&pool->shared);
+	if (error == 0)
+		return run_here(submission);
+	if (first == NULL)
+		return error;
+	*out_again = true;
+	weft__task_run_queued(submission->worker, first);
+	return 0;
+}
+
 static int submit_slow(struct submission *submission)
 {
 	weft_pool *pool = submission->pool;
 	struct weft__worker *worker = submission->worker;
+	bool again;
 	int error;
 
 	for (;;) {
@@ -249,9 +281,16 @@ static int submit_slow(struct submission *submission)
 			weft__jobs_unlock(&pool->shared);
 			return -EAGAIN;
 		}
-		if (submission->when_full == WEFT_POOL_RUN && worker == NULL)
+		if (pool->route == WEFT_ROUTE_KEY && (runs_here(submission) || submission->when_full == WEFT_POOL_RUN)) {
+			error = run_in_lane(submission, &again);
+			if (again)
+				continue;
+			if (error != -EAGAIN || worker != NULL)
+				return error;
+			weft__jobs_lock(&pool->shared);
+		} else if (submission->when_full == WEFT_POOL_RUN && worker == NULL) {
 			return run_outside(submission);
-		if (runs_here(submission)) {
+		} else if (runs_here(submission)) {
 			weft__jobs_unlock(&pool->shared);
 			return run_here(submission);
 		}
@@ -284,7 +323,7 @@ static weft__noinline int submit(weft_pool *pool, weft_function *function, void 
 		submission.key = options->key;
 		submission.batch = options->batch;
 	}
-	if (out_task != NULL || submission.batch != NULL) {
+	if (out_task != NULL || submission.batch != NULL || pool->route == WEFT_ROUTE_KEY) {
 		submission.task = weft__task_create(pool, function, arg, submission.batch, out_task != NULL);
 		if (submission.task == NULL)
 			return -ENOMEM;
@@ -305,6 +344,7 @@ static weft__noinline int submit(weft_pool *pool, weft_function *function, void 
 		if (out_task != NULL)
 			*out_task = submission.task;
 	} else if (submission.task != NULL) {
+		weft__task_leave(submission.task, WEFT__TASK_CANCELLED); /* for those who found it in the batch */
 		if (out_task != NULL)
 			weft__task_drop(submission.task);
 		weft__task_drop(submission.task);

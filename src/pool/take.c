@@ -11,6 +11,7 @@
  * another thief) lets go: both waiting would be for ever.
  */
 #include "arch/arch.h"
+#include "pool/lane.h"
 #include "pool/own.h"
 #include "pool/pool.h"
 
@@ -19,7 +20,8 @@
 
 bool weft__seat_has_work(const struct weft__seat *seat)
 {
-	return weft__jobs_count(&seat->own) != 0 || weft__jobs_count(&seat->inbox) != 0;
+	return weft__jobs_count(&seat->own) != 0 || weft__jobs_count(&seat->inbox) != 0 ||
+	       atomic_load_relaxed(&seat->lane_count) != 0;
 }
 
 bool weft__pool_has_work(weft_pool *pool)
@@ -128,36 +130,51 @@ static bool steal(struct weft__worker *worker, struct weft__job *out_job)
 	return false;
 }
 
-/* The next of an inbox. */
-static bool take_inbox(struct weft__worker *worker, struct weft__seat *from, struct weft__job *out_job)
+unsigned weft__level_choose(unsigned tick, unsigned mask)
 {
-	struct weft__seat *seat = worker->seat;
-	struct weft__jobs *inbox = &from->inbox;
-	bool lower = ++seat->tick % WEFT__POOL_FAIR_EVERY == 0;
-	bool flush = false;
-	unsigned level;
+	unsigned first = (unsigned)__builtin_ctz(mask);
+	unsigned lower = mask & ~(1u << first);
+
+	if (tick % WEFT__POOL_FAIR_EVERY != 0 || lower == 0)
+		return first;
+	/* Of two lower levels each in turn. */
+	if ((lower & (lower - 1)) != 0 && tick / WEFT__POOL_FAIR_EVERY % 2 == 0)
+		return WEFT__LEVEL_LOW;
+	return (unsigned)__builtin_ctz(lower);
+}
+
+static bool pop_inbox(struct weft__jobs *inbox, unsigned tick, struct weft__job *out_job)
+{
+	unsigned mask = 0;
 
 	if (weft__jobs_count(inbox) == 0)
 		return false;
 	weft__jobs_lock(inbox);
-	level = weft__jobs_first_level(inbox);
-	if (lower && level < WEFT__LEVEL_LOW) {
-		unsigned last = WEFT__LEVEL_LOW;
-
-		if (level == WEFT__LEVEL_HIGH && seat->tick / WEFT__POOL_FAIR_EVERY % 2 == 1 &&
-		    weft__jobs_has(inbox, WEFT__LEVEL_NORMAL))
-			last = WEFT__LEVEL_NORMAL;
-		while (!weft__jobs_has(inbox, last))
-			last--;
-		level = last;
-	}
-	if (level < WEFT_PRIORITY_COUNT && weft__jobs_pop(inbox, level, out_job))
+	for (unsigned level = 0; level < WEFT_PRIORITY_COUNT; level++)
+		mask |= (unsigned)weft__jobs_has(inbox, level) << level;
+	if (mask != 0) {
+		weft__jobs_pop(inbox, weft__level_choose(tick, mask), out_job);
 		weft__job_begin(out_job);
-	else
-		level = WEFT_PRIORITY_COUNT;
+	}
 	weft__jobs_unlock(inbox);
-	if (level == WEFT_PRIORITY_COUNT)
+	return mask != 0;
+}
+
+/* The next of a seat's inbox, or of its lanes. */
+static bool take_routed_to(struct weft__worker *worker, struct weft__seat *from, struct weft__job *out_job)
+{
+	struct weft__seat *seat = worker->seat;
+	struct weft_task *task;
+	bool flush;
+
+	if (worker->pool->route == WEFT_ROUTE_KEY) {
+		task = weft__lane_take(worker, from);
+		if (task == NULL)
+			return false;
+		*out_job = (struct weft__job){ weft__task_run, task };
+	} else if (!pop_inbox(&from->inbox, seat->tick, out_job)) {
 		return false;
+	}
 	weft__jobs_enter(&seat->own);
 	flush = weft__credit_add(worker->pool, seat);
 	weft__jobs_leave(&seat->own);
@@ -166,15 +183,16 @@ static bool take_inbox(struct weft__worker *worker, struct weft__seat *from, str
 	return true;
 }
 
-/* Its own inbox, then those of seats that a smaller pool has left behind. */
+/* Its own, then those of seats that a smaller pool has left behind. */
 static bool take_routed(struct weft__worker *worker, struct weft__job *out_job)
 {
 	weft_pool *pool = worker->pool;
 
-	if (take_inbox(worker, worker->seat, out_job))
+	worker->seat->tick++;
+	if (take_routed_to(worker, worker->seat, out_job))
 		return true;
 	for (unsigned i = atomic_load_relaxed(&pool->limit); i < atomic_load_acquire(&pool->seat_count); i++)
-		if (take_inbox(worker, pool->seats[i], out_job))
+		if (take_routed_to(worker, pool->seats[i], out_job))
 			return true;
 	return false;
 }

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "base/panic.h"
+#include "pool/lane.h"
 #include "pool/pool.h"
 
 #define BLOCK_TASKS 64
@@ -100,8 +101,10 @@ struct weft_task *weft__task_create(weft_pool *pool, weft_function *function, vo
 	atomic_store_relaxed(&task->state, WEFT__TASK_QUEUED);
 	atomic_store_relaxed(&task->references, has_handle ? 2u : 1u);
 	atomic_store_relaxed(&task->queue, NULL);
+	task->lane = NULL;
 	task->result = 0;
 	weft__list_init(&task->in_batch);
+	weft__list_init(&task->in_lane);
 	return task;
 }
 
@@ -155,6 +158,30 @@ void weft__task_end(struct weft_task *task, uint32_t state, int result)
 	weft__task_drop(task);
 }
 
+/* One that was queued no longer waits. */
+static void give_room(struct weft__worker *worker, weft_pool *pool)
+{
+	struct weft__wakes wakes = { NULL, NULL };
+
+	if (!pool->limited)
+		return;
+	if (worker != NULL && worker->pool == pool && worker->seat != NULL) {
+		struct weft__seat *seat = worker->seat;
+		bool flush;
+
+		weft__jobs_enter(&seat->own);
+		flush = weft__credit_add(pool, seat);
+		weft__jobs_leave(&seat->own);
+		if (flush)
+			weft__room_flush(pool, seat);
+		return;
+	}
+	weft__jobs_lock(&pool->shared);
+	weft__room_give(pool, 1, &wakes);
+	weft__jobs_unlock(&pool->shared);
+	weft__wakes_ready(&wakes);
+}
+
 /* With the queue locked. */
 static bool take_locked(struct weft_task *task, struct weft__jobs *queue, uint32_t state)
 {
@@ -165,53 +192,60 @@ static bool take_locked(struct weft_task *task, struct weft__jobs *queue, uint32
 	return true;
 }
 
-/* From the queue of the seat that the worker holds. */
-static bool take_from_own(struct weft__seat *seat, struct weft_task *task, uint32_t state)
-{
-	bool taken, flush = false;
-
-	weft__jobs_enter(&seat->own);
-	taken = take_locked(task, &seat->own, state);
-	if (taken)
-		flush = weft__credit_add(task->pool, seat);
-	weft__jobs_leave(&seat->own);
-	if (flush)
-		weft__room_flush(task->pool, seat);
-	return taken;
-}
-
-static bool take_from(struct weft__jobs *queue, struct weft_task *task, uint32_t state)
+static bool take_from(struct weft__jobs *queue, bool mine, struct weft_task *task, uint32_t state)
 {
 	bool taken;
 
-	weft__jobs_lock(queue);
-	taken = take_locked(task, queue, state);
-	weft__jobs_unlock(queue);
-	if (taken && task->pool->limited) {
-		struct weft__wakes wakes = { NULL, NULL };
-
-		weft__jobs_lock(&task->pool->shared);
-		weft__room_give(task->pool, 1, &wakes);
-		weft__jobs_unlock(&task->pool->shared);
-		weft__wakes_ready(&wakes);
+	if (mine) {
+		weft__jobs_enter(queue);
+		taken = take_locked(task, queue, state);
+		weft__jobs_leave(queue);
+	} else {
+		weft__jobs_lock(queue);
+		taken = take_locked(task, queue, state);
+		weft__jobs_unlock(queue);
 	}
 	return taken;
 }
 
-bool weft__task_take(struct weft__worker *worker, struct weft_task *task, uint32_t state)
+/* Out of its queue, wherever that is. False: somebody else was first. */
+static bool take(struct weft__worker *worker, struct weft_task *task, uint32_t state)
 {
 	struct weft__seat *seat = worker != NULL ? worker->seat : NULL;
 
 	while (WEFT__TASK_STATE(atomic_load_acquire(&task->state)) == WEFT__TASK_QUEUED) {
 		struct weft__jobs *queue = atomic_load_acquire(&task->queue);
 
-		if (queue == NULL) /* on its way into its queue, or just out of it */
+		if (queue == NULL) { /* on its way into its queue, or just out of it */
 			weft__sys_thread_yield();
-		else if (seat != NULL && queue == &seat->own ? take_from_own(seat, task, state) :
-							       take_from(queue, task, state))
+		} else if (take_from(queue, seat != NULL && queue == &seat->own, task, state)) {
+			give_room(worker, task->pool);
 			return true;
+		}
 	}
 	return false;
+}
+
+void weft__task_run_queued(struct weft__worker *worker, struct weft_task *task)
+{
+	give_room(worker, task->pool);
+	weft__worker_run(worker, weft__task_run, task);
+}
+
+bool weft__task_help(struct weft__worker *worker, struct weft_task *task)
+{
+	if (worker->pool != task->pool || !weft__worker_has_stack(worker))
+		return false;
+	if (task->pool->route == WEFT_ROUTE_KEY) {
+		task = weft__lane_help(worker, task);
+		if (task != NULL)
+			weft__task_run_queued(worker, task);
+		return task != NULL;
+	}
+	if (!take(worker, task, WEFT__TASK_RUNNING))
+		return false;
+	weft__worker_run(worker, weft__task_run, task);
+	return true;
 }
 
 /* ---- waiting */
@@ -281,9 +315,8 @@ int weft_task_wait(weft_task *task, int *out_result)
 	if (!has_ended(task) && worker != NULL) {
 		if (runs_it(worker, task))
 			return -EDEADLK;
-		if (worker->pool == task->pool && weft__worker_has_stack(worker) &&
-		    weft__task_take(worker, task, WEFT__TASK_RUNNING))
-			weft__worker_run_task(worker, task);
+		while (!has_ended(task) && weft__task_help(worker, task))
+			;
 	}
 	if (!has_ended(task))
 		wait_for_end(task, WEFT_FOREVER);
@@ -323,10 +356,21 @@ bool weft__task_tell(struct weft_task *task)
 	return false;
 }
 
+static bool remove_task(struct weft__worker *worker, struct weft_task *task)
+{
+	if (task->pool->route != WEFT_ROUTE_KEY)
+		return take(worker, task, WEFT__TASK_CANCELLED);
+	if (!weft__lane_cancel(task))
+		return false;
+	give_room(worker, task->pool);
+	return true;
+}
+
 int weft_task_cancel(weft_task *task)
 {
-
-	if (weft__task_take(weft__worker_self(), task, WEFT__TASK_CANCELLED)) {
+	/* Its pool may be gone when it has ended. */
+	if (WEFT__TASK_STATE(atomic_load_acquire(&task->state)) == WEFT__TASK_QUEUED &&
+	    remove_task(weft__worker_self(), task)) {
 		atomic_add_relaxed(&task->pool->cancelled, 1);
 		weft__task_end(task, WEFT__TASK_CANCELLED, -ECANCELED);
 		return 0;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/panic.h"
+#include "pool/lane.h"
 #include "pool/own.h"
 #include "pool/pool.h"
 
@@ -44,9 +45,16 @@ static int run_in(struct weft__worker *worker, struct weft_task *task, weft_func
 
 int weft__task_run(void *arg)
 {
+	struct weft__worker *worker = weft__worker_self();
 	struct weft_task *task = arg;
+	int result = run_in(worker, task, task->function, task->arg);
 
-	weft__task_end(task, WEFT__TASK_DONE, run_in(weft__worker_self(), task, task->function, task->arg));
+	/* Whoever sees the end finds the seat unloaded. */
+	if (worker->depth == 1 && worker->seat != NULL)
+		atomic_store_relaxed(&worker->seat->is_running, 0);
+	if (task->lane != NULL)
+		weft__lane_end(task);
+	weft__task_end(task, WEFT__TASK_DONE, result);
 	return 0;
 }
 
@@ -61,11 +69,6 @@ void weft__worker_run(struct weft__worker *worker, weft_function *function, void
 		run_in(worker, NULL, function, arg); /* it is not told what the outer one is told */
 	atomic_store_relaxed(&worker->depth, depth);
 	atomic_bump(&worker->completed, 1);
-}
-
-void weft__worker_run_task(struct weft__worker *worker, struct weft_task *task)
-{
-	weft__worker_run(worker, weft__task_run, task);
 }
 
 /* While the seat's own queue has plain tasks. */
@@ -157,8 +160,6 @@ static int worker_main(void *arg)
 	if (worker->seat == NULL) {
 		pool->starting--;
 		pool->busy++;
-	} else {
-		weft__seat_settle(worker->seat, worker);
 	}
 	weft__spin_unlock(&pool->lock);
 	run_tasks(worker);
@@ -166,7 +167,15 @@ static int worker_main(void *arg)
 	return 0;
 }
 
-int weft__worker_start(weft_pool *pool, struct weft__seat *seat, bool searching)
+static void unsettle(struct weft__worker *worker)
+{
+	weft__spin_lock(&worker->pool->lock);
+	if (worker->home != NULL)
+		worker->home->home = NULL;
+	weft__spin_unlock(&worker->pool->lock);
+}
+
+int weft__worker_start(weft_pool *pool, struct weft__seat *seat, struct weft__seat *home, bool searching)
 {
 	weft_thread_options options = {
 		.kind = pool->kind,
@@ -188,8 +197,15 @@ int weft__worker_start(weft_pool *pool, struct weft__seat *seat, bool searching)
 	worker->searching = searching;
 	if (pool->kind == WEFT_LIGHT && options.stack_bytes == 0)
 		options.stack_bytes = LIGHT_STACK_BYTES;
+	if (home != NULL) {
+		weft__spin_lock(&pool->lock);
+		weft__seat_settle(home, worker);
+		weft__spin_unlock(&pool->lock);
+	}
 	error = weft_thread_spawn(worker_main, worker, &options, &thread);
-	if (error < 0)
+	if (error < 0) {
+		unsettle(worker);
 		free(worker);
+	}
 	return error;
 }
