@@ -227,7 +227,7 @@ static int write_to_reader(void *arg)
 
 	check(pipe(reader.ends) == 0);
 	check(weft_thread_spawn(wait_then_read, &reader, NULL, &thread) == 0);
-	while (thread->reason == NULL)
+	while (!is_waiting(thread))
 		weft_yield();
 	weft_sem_wake(&reader.sem);
 	await_word(&reader.inside, 1);
@@ -264,7 +264,7 @@ static int block_beside_sleeper(void *arg)
 	weft_thread *thread;
 
 	check(weft_thread_spawn(sleep_beside, &slept, NULL, &thread) == 0);
-	while (thread->reason == NULL)
+	while (!is_waiting(thread))
 		weft_yield();
 	weft_blocking_begin();
 	while (!__atomic_load_n(&slept, __ATOMIC_ACQUIRE))

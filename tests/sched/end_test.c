@@ -93,7 +93,7 @@ static void await_count(const uint32_t *word, uint32_t value)
 
 static void who_starts_from_outside_is_refused_or_has_run(void **state)
 {
-	for (unsigned round = 0; round < 60; round++) {
+	for (unsigned round = 0; round < 20; round++) {
 		struct ending ending = { .stay = WEFT_SEM_INIT(0), .started = 1 };
 		pthread_t spawners[3], destroyer;
 		weft_thread_options options = { .kind = WEFT_LIGHT };
@@ -161,7 +161,7 @@ static int bear_and_rest(void *arg)
 static void the_end_waits_for_all_wherever_they_were_born_and_died(void **state)
 {
 	for (unsigned processors = 1; processors <= 4; processors++)
-		for (int round = 0; round < 5; round++) {
+		for (int round = 0; round < 2; round++) {
 			struct ending ending = { .ran = 0 };
 
 			assert_int_equal(

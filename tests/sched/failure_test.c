@@ -41,10 +41,13 @@ static int count_kernel_threads(void)
 	return count_files("/proc/self/task") + 1;
 }
 
+static int
+	alone; /* how many kernel threads there are before the first test; a sanitizer has its own */
+
 /* A kernel thread that was joined is in the list for a moment longer. */
 static void await_alone(void)
 {
-	while (count_kernel_threads() != 1)
+	while (count_kernel_threads() != alone)
 		weft__sys_thread_yield();
 }
 
@@ -54,7 +57,9 @@ static struct holdings look(void)
 
 	await_alone();
 	weft__stack_count(&stacks);
-	return (struct holdings){ count_files("/proc/self/fd"), stacks.in_use, proc_kib("VmSize") };
+	/* What a sanitizer holds beside is not ours to count. */
+	return (struct holdings){ count_files("/proc/self/fd"), stacks.in_use,
+				  getenv("WEFT_SANITIZED") == NULL ? proc_kib("VmSize") : 0 };
 }
 
 static void assert_the_same(const struct holdings *before)
@@ -76,6 +81,7 @@ static const weft_sched_options three = { .processors = PROCESSORS };
 /* What is made once and kept: records of stacks, the C library's stacks for kernel threads. */
 static int warm_up(void **state)
 {
+	alone = count_kernel_threads();
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(weft_run(return_seven, NULL, &three), 7);
 	look();

@@ -14,6 +14,8 @@
 
 #include <weft/weft.h>
 
+#include "sched/thread.h"
+
 #define check(condition)                                                                     \
 	do {                                                                                 \
 		if (!(condition)) {                                                          \
@@ -36,6 +38,12 @@ static inline void await_word(const uint32_t *word, uint32_t value)
 {
 	while (__atomic_load_n(word, __ATOMIC_ACQUIRE) != value)
 		weft_yield();
+}
+
+/* Whether it waits: its registers may not be saved yet. It must not be joined meanwhile. */
+static inline bool is_waiting(const struct weft_thread *thread)
+{
+	return __atomic_load_n(&thread->reason, __ATOMIC_ACQUIRE) != NULL;
 }
 
 #endif

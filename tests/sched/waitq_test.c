@@ -53,7 +53,8 @@ static void begin_waiting(struct waiter *waiters, int count, int64_t deadline_ns
 		waiters[i].code = 99;
 		memset(&waiters[i].waiter, 0xaa, sizeof waiters[i].waiter);
 		check(weft_thread_spawn(wait_here, &waiters[i], NULL, &waiters[i].thread) == 0);
-		while (waiters[i].thread->reason == NULL && waiters[i].code == 99)
+		while (!is_waiting(waiters[i].thread) &&
+		       __atomic_load_n(&waiters[i].code, __ATOMIC_RELAXED) == 99)
 			weft_yield();
 	}
 }
