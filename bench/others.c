@@ -79,7 +79,7 @@ static bool look_at(const char *folder, const char *name, struct bench_other *ou
 	if (lstat(out_other->path, &stat) != 0 || !S_ISREG(stat.st_mode) ||
 	    access(out_other->path, X_OK) != 0)
 		return false;
-	strcpy(out_other->names, " ");
+	snprintf(out_other->names, sizeof out_other->names, " ");
 	return run((char *[]){ out_other->path, list, NULL }, false, note_name, out_other) == 0;
 }
 
@@ -90,16 +90,17 @@ static int compare(const void *a, const void *b)
 
 int bench_others_find(struct bench_other out_others[BENCH_OTHERS_MAX])
 {
-	char folder[4000];
-	ssize_t bytes = readlink("/proc/self/exe", folder, sizeof folder - sizeof "peers");
+	char self[3900], folder[4000];
+	ssize_t bytes = readlink("/proc/self/exe", self, sizeof self - 1);
 	struct dirent *entry;
 	int count = 0;
 	DIR *peers;
 
 	if (bytes < 0)
 		return 0;
-	folder[bytes] = '\0';
-	strcpy(strrchr(folder, '/') + 1, "peers");
+	self[bytes] = '\0';
+	*strrchr(self, '/') = '\0';
+	snprintf(folder, sizeof folder, "%s/peers", self);
 	peers = opendir(folder);
 	while (peers != NULL && count < BENCH_OTHERS_MAX && (entry = readdir(peers)) != NULL)
 		if (look_at(folder, entry->d_name, &out_others[count]))

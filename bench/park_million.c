@@ -56,12 +56,14 @@ static int run(weft_kind kind, long count, double *out)
 {
 	long before = parked, made = 0;
 	double bytes;
+	char **lows;
 
 	(void)kind;
-	/* not part of what is measured, so touched before */
-	stack_lows = realloc(stack_lows, (size_t)(before + count) * sizeof *stack_lows);
-	if (stack_lows == NULL)
+	lows = realloc(stack_lows, (size_t)(before + count) * sizeof *lows);
+	if (lows == NULL)
 		return -1;
+	stack_lows = lows;
+	/* touched before, for it is not part of what is measured */
 	for (long i = before; i < before + count; i++)
 		stack_lows[i] = NULL;
 	bytes = bench_resident_bytes();

@@ -17,7 +17,7 @@ static int sleep_often(void *arg)
 
 static int run(weft_kind kind, long count, double *out)
 {
-	weft_thread **threads = malloc((size_t)count * sizeof *threads);
+	weft_thread **threads = calloc((size_t)count, sizeof(weft_thread *));
 	int64_t cpu_ns = bench_cpu_ns();
 
 	(void)kind;

@@ -13,17 +13,18 @@ static void bounce(void *arg)
 		weft__arch_switch(&there, here);
 }
 
-/* count switches are count / 2 round trips. */
+/* A round trip is two switches. */
 static int run(weft_kind kind, long count, double *out)
 {
+	const long rounds = count / 2;
 	int64_t start_ns;
 
 	(void)kind;
 	there = weft__arch_context(other_stack + sizeof other_stack, bounce, NULL);
 	start_ns = weft_now();
-	for (long i = 0; i < count / 2; i++)
+	for (long i = 0; i < rounds; i++)
 		weft__arch_switch(&here, there);
-	out[0] = (double)(weft_now() - start_ns) / (double)(count / 2 * 2);
+	out[0] = (double)(weft_now() - start_ns) / (double)(rounds * 2);
 	return 0;
 }
 
