@@ -136,7 +136,7 @@ struct weft__buffers {
 	size_t bytes;
 	weft_mutex lock;
 	/* guarded by lock */
-	void *free; /* the first word of each is the next one */
+	struct weft__buffer *free;
 };
 
 char *weft__buffer_create(struct weft__buffers *buffers); /* NULL: no memory */

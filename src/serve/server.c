@@ -73,13 +73,10 @@ static weft_server_options fill_options(const weft_server_options *options)
 static struct weft_server *create_server(weft_serve_function *serve, void *arg,
 					 const weft_server_options *options)
 {
-	struct weft_server *server =
-		aligned_alloc(WEFT__CACHE_LINE, (sizeof *server + WEFT__CACHE_LINE - 1) &
-							~(size_t)(WEFT__CACHE_LINE - 1));
+	struct weft_server *server = calloc(1, sizeof *server);
 
 	if (server == NULL)
 		return NULL;
-	memset(server, 0, sizeof *server);
 	server->options = fill_options(options);
 	server->serve = serve;
 	server->arg = arg;

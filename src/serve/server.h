@@ -69,14 +69,13 @@ struct weft_server {
 	bool was_cut;
 
 	/* atomic */
-	struct weft__conn *
-		arrivals weft__aligned(WEFT__CACHE_LINE); /* a stack; last arrived first */
+	struct weft__conn *arrivals; /* a stack; last arrived first */
 	uint32_t serving; /* with workers, and STALLED: the dispatcher waits for it to fall */
 	uint32_t accept_ready;
 	uint32_t phase;
 	uint32_t connections;
 	uint64_t accepted, refused, closed, timed_out, accept_errors;
-	uint64_t served weft__aligned(WEFT__CACHE_LINE);
+	uint64_t served;
 
 	/* the dispatcher's bell */
 	weft__waitq bell;

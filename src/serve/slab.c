@@ -61,22 +61,29 @@ void weft__conn_slab_fini(struct weft__conn_slab *slab)
 	slab->free = NULL;
 }
 
+/* What a free buffer holds. */
+struct weft__buffer {
+	struct weft__buffer *next;
+};
+
 char *weft__buffer_create(struct weft__buffers *buffers)
 {
-	void *buffer;
+	struct weft__buffer *buffer;
 
 	weft_mutex_lock(&buffers->lock);
 	buffer = buffers->free;
 	if (buffer != NULL)
-		memcpy(&buffers->free, buffer, sizeof(void *));
+		buffers->free = buffer->next;
 	weft_mutex_unlock(&buffers->lock);
-	return buffer != NULL ? buffer : malloc(buffers->bytes);
+	return buffer != NULL ? (char *)buffer : malloc(buffers->bytes);
 }
 
-void weft__buffer_destroy(struct weft__buffers *buffers, char *buffer)
+void weft__buffer_destroy(struct weft__buffers *buffers, char *at)
 {
+	struct weft__buffer *buffer = (struct weft__buffer *)(void *)at;
+
 	weft_mutex_lock(&buffers->lock);
-	memcpy(buffer, &buffers->free, sizeof(void *));
+	buffer->next = buffers->free;
 	buffers->free = buffer;
 	weft_mutex_unlock(&buffers->lock);
 }
@@ -84,9 +91,9 @@ void weft__buffer_destroy(struct weft__buffers *buffers, char *buffer)
 void weft__buffers_fini(struct weft__buffers *buffers)
 {
 	while (buffers->free != NULL) {
-		void *buffer = buffers->free;
+		struct weft__buffer *buffer = buffers->free;
 
-		memcpy(&buffers->free, buffer, sizeof(void *));
+		buffers->free = buffer->next;
 		free(buffer);
 	}
 }

@@ -178,7 +178,7 @@ static void lines_are_answered_in_order(void **state)
 	client_expect_end(fd);
 	client_close(fd);
 	until_connected(0);
-	assert_int_equal(rig.closed, 1);
+	assert_int_equal(atomic_load_acquire(&rig.closed), 1);
 	stop();
 }
 
@@ -511,7 +511,7 @@ static void a_drain_finishes_what_runs(void **state)
 	client_expect_end(running);
 	weft_thread_join(drainer, NULL);
 	assert_int_equal(result, 0);
-	assert_int_equal(rig.closed, 3);
+	assert_int_equal(atomic_load_acquire(&rig.closed), 3);
 	client_close(running);
 	client_close(idle);
 	client_close(half);
@@ -548,7 +548,7 @@ static void a_stop_waits_for_nobody(void **state)
 	client_expect(fds[2], "hello\n");
 	weft_server_stop(rig.server);
 	assert_int_equal(stats().connections, 0);
-	assert_int_equal(rig.closed, 3);
+	assert_int_equal(atomic_load_acquire(&rig.closed), 3);
 	for (int i = 0; i < 3; i++)
 		client_close(fds[i]);
 	weft_server_destroy(rig.server);

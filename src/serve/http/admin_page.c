@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The admin's page. It loads nothing but /threads.json, once a second while somebody looks, and makes
- * its tables from that with textContent alone: names of threads are nobody's HTML. Attributes are in
- * single quotes, so that the text can stand here as it is.
+ * The admin's page. It loads nothing but /threads.json, once a second while somebody looks, and
+ * makes its tables from that with textContent alone: names of threads are nobody's HTML. Attributes
+ * are in single quotes, so that the text can stand here as it is.
  */
 #include "serve/http/admin_page.h"
 
@@ -36,7 +36,8 @@ const char weft__admin_page[] =
 	" border-radius:.4rem;padding:.1rem .7rem;cursor:pointer}\n"
 	"a{color:var(--warp)}\n"
 	":focus-visible{outline:3px solid var(--weft);outline-offset:2px}\n"
-	".tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));gap:.8rem}\n"
+	".tiles{display:grid;grid-template-columns:repeat(4,1fr);gap:.8rem}\n"
+	"@media (max-width:48rem){.tiles{grid-template-columns:1fr 1fr}}\n"
 	".tile,section{background:var(--card);border:1px solid var(--line);border-radius:.8rem}\n"
 	".tile{padding:.75rem 1rem .85rem}\n"
 	".tile span{display:block;color:var(--soft);font-size:.86rem}\n"
