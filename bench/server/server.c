@@ -28,6 +28,7 @@
 
 #define RUNS_MAX 100
 #define FILE_BYTES 1024
+#define NGINX_PATH "/usr/sbin/nginx"
 
 static const struct bench_case {
 	const char *name;
@@ -147,8 +148,7 @@ static void start_nginx(struct server *server)
 		 folder, folder, server->port, folder);
 	write_text("nginx.conf", text);
 	snprintf(configuration, sizeof configuration, "%s/nginx.conf", folder);
-	server->pid =
-		start((char *[]){ "/usr/sbin/nginx", "-p", folder, "-c", configuration, NULL });
+	server->pid = start((char *[]){ NGINX_PATH, "-p", folder, "-c", configuration, NULL });
 }
 
 static bool wait_for_server(const struct server *server)
@@ -231,11 +231,12 @@ static int compare(const void *a, const void *b)
 	return (first > second) - (first < second);
 }
 
-static void report(const struct bench_case *row, double rates[WHO][RUNS_MAX], int runs, bool json)
+static void report(const struct bench_case *row, double rates[WHO][RUNS_MAX], int who_count,
+		   int runs, bool json)
 {
-	double medians[WHO];
+	double medians[WHO] = { 0 };
 
-	for (int who = 0; who < WHO; who++) {
+	for (int who = 0; who < who_count; who++) {
 		qsort(rates[who], (size_t)runs, sizeof(double), compare);
 		medians[who] = rates[who][runs / 2];
 		if (json)
@@ -259,7 +260,7 @@ int main(int argc, char **argv)
 	double seconds = 1;
 	struct rlimit limit;
 	bool json = false;
-	int runs = 5, failed = 0;
+	int runs = 5, failed = 0, who_count = WHO;
 
 	for (int i = 2; i < argc; i++)
 		if (strcmp(argv[i], "--json") == 0)
@@ -274,6 +275,10 @@ int main(int argc, char **argv)
 		fputs("usage: server-bench WEFT [--runs N] [--seconds N] [--json]\n", stderr);
 		return 2;
 	}
+	if (access(NGINX_PATH, X_OK) != 0) {
+		fputs("server-bench: no nginx here (Debian: nginx-light); weft alone\n", stderr);
+		who_count = NGINX;
+	}
 	getrlimit(RLIMIT_NOFILE, &limit);
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
@@ -281,11 +286,11 @@ int main(int argc, char **argv)
 	make_folder();
 	for (int c = 0; c < CASES; c++) {
 		for (int run = 0; run < runs; run++)
-			for (int who = 0; who < WHO; who++) {
+			for (int who = 0; who < who_count; who++) {
 				rates[who][run] = measure(who, argv[1], &cases[c], seconds);
 				failed |= rates[who][run] <= 0;
 			}
-		report(&cases[c], rates, runs, json);
+		report(&cases[c], rates, who_count, runs, json);
 	}
 	remove_folder();
 	return failed;

@@ -18,7 +18,7 @@
 #include "serve/signals.h"
 #include "sys/sys.h"
 
-#define FDS_BESIDE 64 /* what the runtime, the listeners and refused connections need */
+#define FDS_BESIDE 192 /* the runtime, the listeners, refused connections, the admin and its own */
 
 static const char help[] =
 	"usage: weft serve [DIR] [OPTIONS]\n"
