@@ -1,196 +1,246 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ended.pml: how a scheduler knows that its last thread has ended (src/sched/idle.c).
+ * ended.pml: how a scheduler knows that its last thread has ended, and ends its carriers (src/sched/sched.c, carrier.c).
  *
- * N carriers with a processor each, and kernel thread X, which runs a thread without having a
- * processor (its processor was handed off while it blocked).  Every processor counts the threads it
- * spawned and the threads that ended on it in two words that only ever grow; its owner writes them
- * with plain stores.  X uses the scheduler's own two counters, atomically.  Who goes idle, and who ends
- * a thread without a processor, reads all `ended` words first and then all `spawned` words.  If the
- * sums are equal nobody was alive at the moment between the two passes, and nobody can come to life.
+ * `live` counts the threads and the credit that processors hold: threads they may start without counting.
+ * A processor takes credit in blocks, gets one back when a thread ends on it, and returns all of it before it
+ * sleeps.  N carriers have a processor each; kernel thread X runs a thread without one (its processor
+ * was handed off while it blocked); a foreign kernel thread starts a thread from outside; and the destroyer
+ * waits until live is 0.  Then carriers are rung: a ring wakes one sleeper, so each that leaves rings again.
+ * Waking for work is idle.pml's matter; here a push rings when somebody is idle.
  *
- * Stores of one kernel thread pass through a FIFO store buffer (TSO): sb[k] holds {word, owner}.
- * Waking is idle.pml's matter; here a push simply sets the edge when somebody is idle.
+ *   weft__live_start  live_start     weft__live_flush  flush        take_away, carrier_main  leave
+ *   weft__live_end    live_end       live_give         give         wait_ended               destroyer
  *
  * Claims
- *   equal sums are never seen while a thread lives;
- *   when all threads have ended every carrier leaves (at rest everybody left).
+ *   live is 0 only when no thread lives, and when the destroyer goes on none starts any more;
+ *   when all threads have ended the destroyer goes on, and every carrier leaves.
  *
  * Broken variants (-D)
- *   ONE_COUNTER     one signed word per processor, spawned minus ended: false zeros
- *   SPAWNED_FIRST   reads the `spawned` words before the `ended` words: false zeros
- *   NO_LAST_LOOK    who ends a thread without a processor does not count
- *   NO_CHAIN        who finds the end wakes one sleeper, and that one nobody
+ *   PLAIN_SUM    each processor counts started minus ended in a plain word; who goes idle adds them up
+ *   NO_FLUSH     a processor keeps its credit while it sleeps
+ *   COUNT_LATE   a thread is put into the queue, then counted
+ *   NO_LAST_LOOK who ends a thread without a processor leaves the looking to the idle
+ *   NO_END_FENCE the destroyer's `ending` may wait in its store buffer while it reads live
+ *   NO_CHAIN     a carrier that leaves does not ring again
  */
-#define N	2		/* carriers with a processor; X is number N */
+#define N	2
+#define BLOCK	1
 #ifndef SPAWNS
-#define SPAWNS	2		/* threads spawned besides the two first ones */
+#define SPAWNS	2		/* threads that threads start */
 #endif
+#define RUNNING	3		/* threads that run at the start: on carrier 0, on X; and one in the queue */
 
-mtype = { spawned_word, ended_word, queue_word };
+short live = RUNNING;
+short credit[N];		/* PLAIN_SUM: started minus ended */
+byte q = 1, idle, spawns = SPAWNS;
+bit bell, ending, ending_pending, told, stopping;
+byte alive = RUNNING, left;	/* ghosts */
+bit gone;			/* ghost: the destroyer went on */
 
-chan sb[N] = [3] of { mtype };
-byte spawned[N + 1], ended[N + 1];	/* number N: the scheduler's own */
-byte q[N + 1];
-byte idle, budget = SPAWNS;
-bit edge, over;
-byte alive = 2, left;			/* ghosts */
-
-inline store_lands(k, what)
+inline tell()
 {
-	if
-	:: what == spawned_word -> spawned[k]++
-	:: what == ended_word -> ended[k]++
-	:: what == queue_word -> q[k]++
-	fi
+	told = 1
 }
 
-inline drain(k)
+inline give(n)
 {
-	do
-	:: atomic { sb[k]?what -> store_lands(k, what); what = 0 }
-	:: empty(sb[k]) -> break
-	od
-}
-
-inline wake_one()
-{
+	atomic {
+		live = live - n;
+#ifndef PLAIN_SUM
+		zero = (live == 0);
+#endif
+		assert(live >= 0 && (!zero || alive == 0))
+	}
 	if
-	:: idle > 0 -> edge = 1
+	:: zero -> zero = 0; tell()
 	:: else
 	fi
 }
 
-/* weft__idle_ended: one pass over one array, word by word. */
-inline add_up(word, into)
+inline publish()
 {
-	i = 0;
-	do
-	:: i <= N -> into = into + word; i++
-	:: else -> i = 0; break
-	od
+	atomic { q++; alive++; assert(!gone) }
+	if
+	:: idle > 0 -> bell = 1
+	:: else
+	fi
 }
 
-inline look_for_end()
+inline live_start(me)
 {
-#ifdef ONE_COUNTER
-	i = 0;
-	do
-	:: i <= N -> d_step { s = s + spawned[i]; e = e + ended[i]; i++ }
-	:: else -> i = 0; break
-	od;
+#ifdef PLAIN_SUM
+	credit[me]++
 #else
-#ifdef SPAWNED_FIRST
-	add_up(spawned[i], s);
-	add_up(ended[i], e);
-#else
-	add_up(ended[i], e);
-	add_up(spawned[i], s);
-#endif
-#endif
 	if
-	:: s == e -> assert(alive == 0); over = 1; edge = 1
+	:: credit[me] == 0 -> live = live + BLOCK; credit[me] = BLOCK
 	:: else
 	fi;
-	atomic { s = 0; e = 0 }
+	credit[me]--
+#endif
 }
 
-proctype carrier(byte me; bit running)
+inline live_end(me)
 {
-	byte i, s, e;
-	mtype what;
+	alive--;
+#ifdef PLAIN_SUM
+	credit[me]--
+#else
+	credit[me]++;
+	if
+	:: credit[me] == 2 * BLOCK -> credit[me] = credit[me] - BLOCK; give(BLOCK)
+	:: else
+	fi
+#endif
+}
+
+#ifdef PLAIN_SUM
+inline add_up()
+{
+	sum = live;
+	i = 0;
+	do
+	:: i < N -> sum = sum + credit[i]; i++
+	:: else -> i = 0; break
+	od;
+	if
+	:: sum == 0 -> assert(alive == 0); tell()
+	:: else
+	fi;
+	sum = 0
+}
+#endif
+
+/* Before a carrier sleeps. */
+inline flush(me)
+{
+#ifdef PLAIN_SUM
+	add_up()
+#else
+	n = credit[me];
+#ifdef NO_FLUSH
+	n = 0;
+#endif
+	if
+	:: n > 0 -> credit[me] = 0; give(n); n = 0
+	:: else
+	fi
+#endif
+}
+
+proctype carrier(byte me)
+{
+	byte i, n;
+	short sum;
+	bit zero;
 
 	if
-	:: running
-	:: !running -> goto next
+	:: me == 0
+	:: me > 0 -> goto find
 	fi;
 busy:
 	do
-	:: atomic { budget > 0 -> budget--; alive++ }	/* its thread spawns another */
-		sb[me]!spawned_word;
-		sb[me]!queue_word;
-		wake_one()
-	:: alive--; sb[me]!ended_word; break		/* its thread ends */
+	:: atomic { spawns > 0 -> spawns-- }
+#ifdef COUNT_LATE
+		publish();
+		live_start(me)
+#else
+		live_start(me);
+		publish()
+#endif
+	:: live_end(me); break
 	od;
-next:
-	i = 0;
-	do
-	:: i <= N ->
-		if
-		:: atomic { q[i] > 0 -> q[i]--; i = 0 } drain(me); goto busy
-		:: else -> i++
-		fi
-	:: else -> i = 0; break
-	od;
-	drain(me);
-	idle++;
-	do						/* membarrier */
-	:: i < N -> drain(i); i++
-	:: else -> i = 0; break
-	od;
-	do						/* the second look */
-	:: i <= N ->
-		if
-		:: q[i] > 0 -> idle--; i = 0; goto next
-		:: else -> i++
-		fi
-	:: else -> i = 0; break
-	od;
-	look_for_end();
+find:
 	if
-	:: over -> goto leave
+	:: atomic { q > 0 -> q-- } goto busy
+	:: stopping -> goto leave
 	:: else
 	fi;
-	atomic { edge -> edge = 0 };			/* epoll_wait */
+	flush(me);
+	idle++;
 	if
-	:: over
-	:: else -> idle--; goto next
+	:: q > 0 || stopping -> idle--; goto find
+	:: else
 	fi;
+	atomic { bell -> bell = 0 }		/* the poller */
+	idle--;
+	goto find;
 leave:
 #ifndef NO_CHAIN
-	edge = 1;
+	bell = 1;
 #endif
 	left++
 }
 
+/* X: runs a thread, has no processor. */
 proctype without_processor()
 {
-	byte i, s, e;
-	mtype what;
+	byte i;
+	short sum;
+	bit zero;
 
 	do
-	:: atomic { budget > 0 -> budget--; alive++; spawned[N]++ }
-		q[N]++;
-		wake_one()
-	:: atomic { alive--; ended[N]++ } break
+	:: atomic { spawns > 0 -> spawns--; live++ } publish()
+	:: break
 	od;
-#ifndef NO_LAST_LOOK
-	do						/* membarrier */
-	:: i < N -> drain(i); i++
-	:: else -> i = 0; break
-	od;
-	look_for_end()
+	alive--;
+#ifdef NO_LAST_LOOK
+	live--
+#else
+	give(1);
+#ifdef PLAIN_SUM
+	add_up()
 #endif
+#endif
+}
+
+proctype foreign()
+{
+	bit zero;
+
+	live++;					/* and a full fence */
+	if
+	:: !ending -> publish()
+	:: ending -> give(1)			/* -ESHUTDOWN */
+	fi
+}
+
+proctype destroyer()
+{
+#ifdef NO_END_FENCE
+	ending_pending = 1;
+#else
+	ending = 1;
+#endif
+#ifdef PLAIN_SUM
+	told;
+#else
+	do
+	:: atomic { live == 0 -> told = 0 } break	/* seen under the lock of who tells */
+	:: else -> atomic { told -> told = 0 }
+	od;
+#endif
+	atomic { gone = 1; assert(alive == 0) }
+	stopping = 1;
+	bell = 1
 }
 
 proctype memory()
 {
-	mtype what;
-
 end:	do
-	:: atomic { sb[0]?what -> store_lands(0, what); what = 0 }
-	:: atomic { sb[1]?what -> store_lands(1, what); what = 0 }
+	:: atomic { ending_pending -> ending_pending = 0; ending = 1 }	/* (never) but with NO_END_FENCE */
 	od
-}
+}	/* (never) */
 
 init {
 	atomic {
-		spawned[N] = 2;
-		run carrier(0, 1);
-		run carrier(1, 0);
+		run carrier(0);
+		run carrier(1);
 		run without_processor();
+		run foreign();
+		run destroyer();
 		run memory()
 	}
 	timeout;
-	assert(alive == 0 && left == N)
+	assert(alive == 0 && q == 0 && gone && left == N)
 }

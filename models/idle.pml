@@ -261,7 +261,7 @@ end_asleep:
 hog:
 end_hog:
 	false
-}
+}	/* (never) */
 
 proctype foreign()
 {
@@ -293,7 +293,7 @@ end:	do
 	:: atomic { pend[2] > 0 -> drain(2) }
 #endif
 	od
-}
+}	/* (never) */
 
 proctype quiet()
 {

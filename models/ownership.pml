@@ -41,8 +41,6 @@
  *   DROP_TOKEN      a woken carrier that lost its processor forgets the ring
  *   GIVE_BY_STORE   the monitor gives the processor away, or back, by a plain store
  *   NO_SPARE_MADE   who takes a sleeper's processor does not make it a spare: it can be offered nothing again
- *   KEEPS_OFFER     a sleeper that wakes with what was taken and offered again stays in the list of spares
- *   OFFER_TWICE     a spare that has what it was offered counts as free
  */
 #ifndef NC
 #define NC	3
@@ -118,11 +116,7 @@ inline cas_owner(x, from, to)
 }
 
 /* With the scheduler's lock held.  One that was offered a processor is free when that was taken back; not when it has it. */
-#ifdef OFFER_TWICE
-#define FREE(c)	(spare[c] && !(given[c] != NONE && owner[given[c]] == IDLE(c)))
-#else
 #define FREE(c)	(spare[c] && !(given[c] != NONE && (owner[given[c]] == IDLE(c) || owner[given[c]] == RUNNING(c))))
-#endif
 
 inline find_spare()
 {
@@ -319,12 +313,10 @@ end_asleep:
 	fi;
 	if
 	:: ok -> act();
-#ifndef KEEPS_OFFER
 		if
-		:: spare[me] -> atomic { drain(me); spare[me] = 0; given[me] = NONE }
+		:: spare[me] -> atomic { drain(me); spare[me] = 0; given[me] = NONE }	/* weft__carrier_keep */
 		:: else
 		fi;
-#endif
 		goto loop
 	:: else
 	fi;
@@ -421,7 +413,7 @@ take_or_queue:					/* inside, without processor, with a thread */
 kept:
 end_kept:
 	false
-}
+}	/* (never) */
 
 proctype monitor()
 {
@@ -490,7 +482,7 @@ end:	do
 	:: atomic { sb[1]?loc,val -> lands(1) }
 	:: atomic { sb[2]?loc,val -> lands(2) }
 	od
-}
+}	/* (never) */
 
 #if NP > 1
 #define HOLDS_ONE(c)	(owner[0] == IDLE(c) || owner[1] == IDLE(c))

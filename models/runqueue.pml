@@ -41,7 +41,8 @@
 #ifdef ALONE
 #define THIEVES	0
 #define OWNER_STORES
-#else
+#endif
+#ifndef THIEVES
 #define THIEVES	2
 #endif
 #ifdef SMALL_MODULUS
@@ -254,7 +255,11 @@ init {
 		ring[2] = 4;
 		run owner();
 		if
-		:: THIEVES > 0 -> run thief(1); run thief(2)
+		:: THIEVES > 0 -> run thief(1)
+		:: else
+		fi;
+		if
+		:: THIEVES > 1 -> run thief(2)
 		:: else
 		fi
 	}

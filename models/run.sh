@@ -1,0 +1,206 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# Checks the models: each good one must hold, each broken variant must fail.
+#
+#   models/run.sh [--long] [--jobs N] [MODEL...]
+#
+#   --long     the larger configurations as well (several minutes, 4 GB)
+#   --jobs N   how many at once (default: the number of CPUs)
+#
+# A row of the table below is: kind, model, options of the preprocessor.
+#   good    must hold.  Statements that no good row of a model reaches are reported, unless
+#           their line says "(never)": what a model never does, it does not prove.
+#   also    must hold; another shape of the model, not counted for what is reached
+#   bad     must fail: the model sees the error that the variant makes
+#   long    must hold; only with --long
+#
+# Exit status: 0 if all is as it must be.
+
+set -u
+cd "$(dirname "$0")" || exit 2
+
+table='
+good park      -DLIGHT_WAITS=2
+good park      -DLIGHT_WAITS=0 -DKERNEL_WAITS=2
+good park      -DLIGHT_WAITS=1 -DKERNEL_WAITS=1
+bad  park      -DPARKED_BEFORE_SWITCH
+bad  park      -DNO_EPOCH
+bad  park      -DCLAIM_UNLOCKED
+bad  park      -DARM_LATE
+bad  park      -DPARK_CAS_IGNORED
+bad  park      -DREADY_RUNNING
+bad  park      -DLOST_COUNTS -DLIGHT_WAITS=1
+bad  park      -DNOTIFIED_GOES -DLIGHT_WAITS=0 -DKERNEL_WAITS=1
+bad  park      -DTIMER_FORGOTTEN
+good ownership -DSPAWNS=0
+good ownership -DREVOCATIONS=0 -DBLOCKS=2 -DEVENTS=1 -DSPAWNS=0
+good ownership -DBLOCKS=0
+bad  ownership -DNO_MEMBARRIER -DBLOCKS=0 -DSPAWNS=0
+bad  ownership -DREAD_FIRST -DBLOCKS=0 -DSPAWNS=0
+bad  ownership -DCAS_ONCE -DBLOCKS=0 -DSPAWNS=0
+bad  ownership -DNO_CAS_BACK -DBLOCKS=0 -DSPAWNS=0
+bad  ownership -DBARE_REVOKED -DREVOCATIONS=2 -DBLOCKS=0 -DSPAWNS=0
+bad  ownership -DGIVE_BY_STORE -DBLOCKS=0 -DSPAWNS=0
+bad  ownership -DNO_IDLE_CAS
+bad  ownership -DEVENTS_FIRST -DREVOCATIONS=0 -DBLOCKS=1 -DEVENTS=1 -DSPAWNS=0
+bad  ownership -DDROP_TOKEN -DREVOCATIONS=0
+bad  ownership -DNO_SPARE_MADE -DREVOCATIONS=0
+good idle
+bad  idle      -DNO_BARRIER
+bad  idle      -DNO_SECOND_LOOK
+bad  idle      -DNO_LAST_WAKE
+bad  idle      -DREFUSED_ALONE -DN=3 -DMADE=0 -DEVENTS=0
+bad  idle      -DMOVE_SILENT
+bad  idle      -DYIELD_SILENT
+bad  idle      -DPOLL_DROPS
+bad  idle      -DLOOK_FIRST
+bad  idle      -DHOT_UNSEEN
+bad  idle      -DHOT_SILENT
+good ended
+bad  ended     -DPLAIN_SUM
+bad  ended     -DNO_FLUSH
+bad  ended     -DCOUNT_LATE
+bad  ended     -DNO_LAST_LOOK
+bad  ended     -DNO_END_FENCE
+bad  ended     -DNO_CHAIN
+good runqueue  -DTHIEVES=1 -DSTEALS=2
+good runqueue  -DITEMS=3
+good runqueue  -DITEMS=3 -DTHIEVES=1 -DHOTS=2
+also runqueue  -DALONE -DHOTS=2
+bad  runqueue  -DRING_FIRST
+bad  runqueue  -DRING_FREED
+bad  runqueue  -DTAIL_BEFORE_SLOT
+bad  runqueue  -DOWNER_STORES
+bad  runqueue  -DPUBLISH_FIRST
+bad  runqueue  -DHEAD_LAST
+bad  runqueue  -DHOT_STORES -DITEMS=3 -DTHIEVES=1 -DHOTS=2
+bad  runqueue  -DSMALL_MODULUS
+long park      -DLIGHT_WAITS=3 -DKERNEL_WAITS=0
+long ownership
+long ownership -DREVOCATIONS=2 -DBLOCKS=1 -DSPAWNS=0
+long idle      -DN=3 -DMADE=0 -DEVENTS=0
+long ended     -DSPAWNS=4
+long runqueue
+'
+
+kinds='good also bad'
+jobs=$(nproc 2>/dev/null || echo 2)
+only=''
+while [ $# -gt 0 ]; do
+	case $1 in
+	--long) kinds="$kinds long" ;;
+	--jobs) jobs=$2; shift ;;
+	-h | --help) sed -n '4,20s/^# \{0,1\}//p' "$0"; exit 0 ;;
+	-*) echo "models/run.sh: unknown option $1 (see --help)" >&2; exit 2 ;;
+	*)
+		[ -f "${1%.pml}.pml" ] || { echo "models/run.sh: no model $1" >&2; exit 2; }
+		only="$only ${1%.pml} "
+		;;
+	esac
+	shift
+done
+for tool in spin gcc; do
+	command -v "$tool" >/dev/null || { echo "models/run.sh: $tool is not installed" >&2; exit 2; }
+done
+
+here=$PWD
+work=$(mktemp -d) || exit 2
+trap 'rm -rf "$work"' EXIT
+
+# One row, in a directory of its own. Leaves verdict, states, seconds and what failed in `line`.
+check() {
+	local dir=$1 kind=$2 model=$3 level=-O2 memory=2000 from states failed
+	shift 3
+	cd "$dir" || return
+	# Reversed: a search for an error finds most of these sooner.
+	[ "$kind" = bad ] && level="-O1 -DREVERSE -DT_REVERSE"
+	[ "$kind" = long ] && memory=8000
+	if ! spin -a "$@" "$here/$model.pml" >spin.out 2>&1 ||
+		! gcc $level -w -DSAFETY -DMEMLIM=$memory -o pan pan.c >gcc.out 2>&1; then
+		echo "does not compile|-|-|" >line
+		return
+	fi
+	from=$(date +%s%N)
+	./pan -m200000 >pan.out 2>&1
+	from=$((($(date +%s%N) - from) / 10000000))
+	rm -f pan pan.?
+	states=$(sed -n 's/^ *\([0-9.e+]*\) states, stored.*/\1/p' pan.out | awk '{ printf "%d", $1 }')
+	failed=$(sed -n 's/^pan:[0-9]*: \(.*\) (at depth.*/\1/p' pan.out | head -n 1)
+	if grep -q 'errors: 0$' pan.out && ! grep -qE 'not completed|depth too small|MEMLIM' pan.out; then
+		echo "holds|$states|$from|" >line
+	elif grep -q 'errors: [1-9]' pan.out; then
+		echo "fails|$states|$from|$failed" >line
+	else
+		echo "not finished|$states|$from|" >line
+	fi
+	# proctype, file:line, state, statement
+	awk '/^unreached in / { where = $NF }
+	     /^\t.*, state / { sub(/^\t[^:]*:/, ""); print where ":" $0 }' pan.out | sort >unreached
+}
+
+# In the order of the table, as each is done.
+bad=0
+report() {
+	local kind=$1 model=$2 line verdict states cs failed ok=yes
+	local options=$3 dir=$4
+	IFS='|' read -r verdict states cs failed <"$dir/line"
+	case $kind:$verdict in
+	bad:fails | good:holds | also:holds | long:holds) ;;
+	*) ok=NO; bad=1 ;;
+	esac
+	[ "$kind" = bad ] && what=broken || what=good
+	case $cs in
+	-) ;;
+	*) cs=$(printf '%d.%02d' $((cs / 100)) $((cs % 100))) ;;
+	esac
+	printf '%-9s  %-6s  %-56s  %-12s %10s %8s  %s\n' "$model" "$what" "${options//-D/}" "$verdict" "$states" "$cs" \
+		"$([ $ok = yes ] && echo "${failed:0:48}" || echo '<-- WRONG')"
+}
+
+printf '%-9s  %-6s  %-56s  %-12s %10s %8s  %s\n' model '' configuration verdict states seconds 'what failed'
+count=0
+waiting=()
+finish_oldest() {
+	local row=${waiting[0]}
+	waiting=("${waiting[@]:1}")
+	wait "${row%%:*}"
+	row=${row#*:}
+	report "$(cat "$work/$row/kind")" "$(cat "$work/$row/model")" "$(cat "$work/$row/options")" "$work/$row"
+}
+while read -r kind model options; do
+	[ -n "$kind" ] || continue
+	case " $kinds " in *" $kind "*) ;; *) continue ;; esac
+	[ -z "$only" ] || case $only in *" $model "*) ;; *) continue ;; esac
+	count=$((count + 1))
+	dir=$work/$count
+	mkdir "$dir"
+	echo "$kind" >"$dir/kind"
+	echo "$model" >"$dir/model"
+	echo "$options" >"$dir/options"
+	[ ${#waiting[@]} -lt "$jobs" ] || finish_oldest
+	# shellcheck disable=SC2086 # options are words
+	(check "$dir" "$kind" "$model" $options) &
+	waiting+=("$!:$count")
+done <<<"$table"
+while [ ${#waiting[@]} -gt 0 ]; do finish_oldest; done
+
+# What no good row of a model reaches.
+for model in park ownership idle ended runqueue; do
+	sets=()
+	for dir in "$work"/*/; do
+		[ "$(cat "$dir/kind")" = good ] && [ "$(cat "$dir/model")" = "$model" ] && sets+=("$dir/unreached")
+	done
+	[ ${#sets[@]} -gt 0 ] || continue
+	sort "${sets[@]}" | uniq -c | awk -v all=${#sets[@]} '$1 == all { $1 = ""; print substr($0, 2) }' |
+		while IFS=: read -r where at; do
+			sed -n "${at%%,*}p" "$model.pml" | grep -q '(never)' && continue
+			echo "$model.pml:${at%%,*}: in $where: never reached:${at#*state *,}"
+		done >"$work/never"
+	if [ -s "$work/never" ]; then
+		cat "$work/never"
+		bad=1
+	fi
+done
+[ $bad = 0 ] && echo "all $count as they must be" || echo "not all as they must be"
+exit $bad
