@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A pool that computes over real files: counts the words of each file named, and of all. Reading may block a worker; others go on. */
+/* A pool that computes over real files: counts the words of each file named, and of all. Reading
+ * may block a worker; others go on. */
 #include <ctype.h>
 #include <fcntl.h>
 #include <stdio.h>

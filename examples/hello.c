@@ -10,7 +10,8 @@ static int greet(void *arg)
 
 	weft_thread_name(self, name, sizeof name);
 	printf("hello from %s thread %s, with a stack of %zu KiB\n",
-	       weft_thread_kind(self) == WEFT_KERNEL ? "kernel" : "light", name, weft_thread_stack_bytes(self) >> 10);
+	       weft_thread_kind(self) == WEFT_KERNEL ? "kernel" : "light", name,
+	       weft_thread_stack_bytes(self) >> 10);
 	return (int)(long)arg;
 }
 
@@ -22,7 +23,8 @@ static int app(void *arg)
 
 	(void)arg;
 	for (long i = 0; i < 3; i++)
-		if (weft_thread_spawn(greet, (void *)(i + 1), &(weft_thread_options){ .name = names[i] }, &threads[i]) < 0)
+		if (weft_thread_spawn(greet, (void *)(i + 1),
+				      &(weft_thread_options){ .name = names[i] }, &threads[i]) < 0)
 			return 1;
 	for (int i = 0; i < 3; i++) {
 		int result;

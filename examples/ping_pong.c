@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Two threads hand a turn to each other through two semaphores: light ones, then kernel ones. Prints what a round trip costs. */
+/* Two threads hand a turn to each other through two semaphores: light ones, then kernel ones.
+ * Prints what a round trip costs. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <weft/weft.h>
@@ -33,7 +34,8 @@ static int play(weft_kind kind, const char *what, long rounds)
 		weft_sem_wake(&table.ping);
 		weft_sem_wait(&table.pong);
 	}
-	printf("%s threads: %lld ns a round trip\n", what, (long long)((weft_now() - start_ns) / rounds));
+	printf("%s threads: %lld ns a round trip\n", what,
+	       (long long)((weft_now() - start_ns) / rounds));
 	return weft_thread_join(thread, NULL);
 }
 
@@ -50,5 +52,6 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: %s [rounds]\n", argv[0]);
 		return 2;
 	}
-	return weft_run(app, &rounds, &(weft_sched_options){ .processors = 1 }) || play(WEFT_KERNEL, "kernel", rounds / 10 + 1);
+	return weft_run(app, &rounds, &(weft_sched_options){ .processors = 1 }) ||
+	       play(WEFT_KERNEL, "kernel", rounds / 10 + 1);
 }

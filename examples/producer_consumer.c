@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A bounded buffer between producers and consumers: one mutex, two condition variables, no thread that waits for ever. */
+/* A bounded buffer between producers and consumers: one mutex, two condition variables, no thread
+ * that waits for ever. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <weft/weft.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Blocking: brackets around a call that weft does not know and that may block in the kernel. Between them the thread keeps its carrier, but
- * the processor goes to another carrier at once, so its neighbours run on. In a pool's kernel worker a replacement
- * worker runs meanwhile. Weft's own calls need none of this.
+ * Blocking: brackets around a call that weft does not know and that may block in the kernel.
+ * Between them the thread keeps its carrier, but the processor goes to another carrier at once, so
+ * its neighbours run on. In a pool's kernel worker a replacement worker runs meanwhile. Weft's own
+ * calls need none of this.
  */
 #ifndef WEFT_BLOCKING_H
 #define WEFT_BLOCKING_H
@@ -11,8 +12,9 @@
 
 WEFT_API_BEGIN
 
-/* Hands the processor over. Pairs nest; the outermost counts. Does nothing on a kernel thread outside a pool and in a strict scheduler. Until the
- * end bracket the thread may call anything, and waits as usual. Cost: a wake of a spare carrier, made when there is none. */
+/* Hands the processor over. Pairs nest; the outermost counts. Does nothing on a kernel thread
+ * outside a pool and in a strict scheduler. Until the end bracket the thread may call anything, and
+ * waits as usual. Cost: a wake of a spare carrier, made when there is none. */
 WEFT_API void weft_blocking_begin(void);
 
 /* Takes a processor again, or waits for its turn. Without a begin: stops the program. */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Condition variable: threads wait, with a mutex held, until another says that something has changed. All-zero is ready for use; nothing to take away.
- * Wait in a loop that checks the condition: by the time a waiter has the mutex again others may have run.
+ * Condition variable: threads wait, with a mutex held, until another says that something has
+ * changed. All-zero is ready for use; nothing to take away.
+ * Wait in a loop that checks the condition: by the time a waiter has the mutex again others may
+ * have run.
  */
 #ifndef WEFT_COND_H
 #define WEFT_COND_H
@@ -17,8 +19,9 @@ typedef struct weft_cond {
 
 #define WEFT_COND_INIT { { 0, 0, 0 } }
 
-/* Unlocks the mutex, waits to be woken, locks the mutex again: no wake between the first two is missed. The mutex is held on return, whatever is
- * returned. Returns 0: woken; _until: -ETIMEDOUT. Does not wake by itself. */
+/* Unlocks the mutex, waits to be woken, locks the mutex again: no wake between the first two is
+ * missed. The mutex is held on return, whatever is returned. Returns 0: woken; _until: -ETIMEDOUT.
+ * Does not wake by itself. */
 WEFT_API int weft_cond_wait(weft_cond *cond, weft_mutex *mutex);
 WEFT_API int weft_cond_wait_until(weft_cond *cond, weft_mutex *mutex, int64_t deadline_ns);
 

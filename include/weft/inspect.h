@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Inspection: what the threads of this process do. A walk is a snapshot taken while everything runs on: each entry is
- * consistent in itself (a thread that ended while it was read is left out), the whole is not of one instant.
+ * Inspection: what the threads of this process do. A walk is a snapshot taken while everything runs
+ * on: each entry is consistent in itself (a thread that ended while it was read is left out), the
+ * whole is not of one instant.
  */
 #ifndef WEFT_INSPECT_H
 #define WEFT_INSPECT_H
@@ -18,13 +19,15 @@ typedef struct weft_thread_info {
 	uint64_t id;
 	char name[32];
 	weft_kind kind;
-	const char *state;    /* "running", "ready", "waiting", "blocking", "ended" */
-	const char *reason;   /* what a waiting thread waits for: "mutex", "sleep", "read" …; "" otherwise */
-	int64_t since_ns;     /* when it came into this state, by its processor's cached clock (may lag); 0: not known */
-	size_t stack_bytes;   /* usable */
-	size_t stack_used;    /* bytes in use when it last gave way; 0: not known */
-	const void *sched;    /* identifies the scheduler; NULL for kernel threads */
-	uint64_t switches;    /* how often it was given the CPU by a scheduler */
+	const char *state; /* "running", "ready", "waiting", "blocking", "ended" */
+	/* what a waiting thread waits for: "mutex", "sleep", "read" …; "" otherwise */
+	const char *reason;
+	/* when it came into this state, by its processor's cached clock (may lag); 0: not known */
+	int64_t since_ns;
+	size_t stack_bytes; /* usable */
+	size_t stack_used;  /* bytes in use when it last gave way; 0: not known */
+	const void *sched;  /* identifies the scheduler; NULL for kernel threads */
+	uint64_t switches;  /* how often it was given the CPU by a scheduler */
 } weft_thread_info;
 
 typedef struct weft_processor_info {
@@ -45,10 +48,13 @@ typedef struct weft_sched_info {
 	int strict;
 } weft_sched_info;
 
-/* Each calls the visitor for every item; a visitor that returns non-zero ends the walk, and that is returned, else 0. The visitor must not wait or spawn. */
-WEFT_API int weft_inspect_threads(int (*visit)(void *arg, const weft_thread_info *thread), void *arg);
+/* Each calls the visitor for every item; a visitor that returns non-zero ends the walk, and that is
+ * returned, else 0. The visitor must not wait or spawn. */
+WEFT_API int weft_inspect_threads(int (*visit)(void *arg, const weft_thread_info *thread),
+				  void *arg);
 WEFT_API int weft_inspect_scheds(int (*visit)(void *arg, const weft_sched_info *sched), void *arg);
-WEFT_API int weft_inspect_processors(const void *sched, int (*visit)(void *arg, const weft_processor_info *processor),
+WEFT_API int weft_inspect_processors(const void *sched,
+				     int (*visit)(void *arg, const weft_processor_info *processor),
 				     void *arg);
 
 WEFT_API_END

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Mutex: one holder at a time, for all kinds of thread together. All-zero is unlocked; there is nothing to take away. A lock may be
- * taken by whoever comes first, but one who has waited for 1 ms is granted it next, so nobody starves.
- * When not to use it: around a wait for something slow (use a semaphore); for a single word (use an atomic).
+ * Mutex: one holder at a time, for all kinds of thread together. All-zero is unlocked; there is
+ * nothing to take away. A lock may be taken by whoever comes first, but one who has waited for 1 ms
+ * is granted it next, so nobody starves.
+ * When not to use it: around a wait for something slow (use a semaphore); for a single word (use an
+ * atomic).
  */
 #ifndef WEFT_MUTEX_H
 #define WEFT_MUTEX_H
@@ -47,8 +49,8 @@ static inline int weft_mutex_lock_try(weft_mutex *mutex)
 	return __builtin_expect(seen & WEFT__MUTEX_LOCKED, 0) ? -EBUSY : 0;
 }
 
-/* Locks; waits while another holds it. Not recursive: the holder who locks again waits for ever. Returns 0. Order: acquires what the last holder
- * released. Cost: bench mutex. */
+/* Locks; waits while another holds it. Not recursive: the holder who locks again waits for ever.
+ * Returns 0. Order: acquires what the last holder released. Cost: bench mutex. */
 static inline int weft_mutex_lock(weft_mutex *mutex)
 {
 	return weft_mutex_lock_try(mutex) == 0 ? 0 : weft__mutex_lock_slow(mutex, INT64_MAX);
@@ -65,8 +67,9 @@ static inline void weft_mutex_unlock(weft_mutex *mutex)
 {
 	uint32_t held = WEFT__MUTEX_LOCKED;
 
-	if (__builtin_expect(
-		    !__atomic_compare_exchange_n(&mutex->word, &held, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED), 0))
+	if (__builtin_expect(!__atomic_compare_exchange_n(&mutex->word, &held, 0, false,
+							  __ATOMIC_RELEASE, __ATOMIC_RELAXED),
+			     0))
 		weft__mutex_unlock_slow(mutex);
 }
 

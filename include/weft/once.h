@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Once: an initialisation that runs exactly once, whoever comes first; the others wait until it is done. All-zero: not yet run. */
+/* Once: an initialisation that runs exactly once, whoever comes first; the others wait until it is
+ * done. All-zero: not yet run. */
 #ifndef WEFT_ONCE_H
 #define WEFT_ONCE_H
 
@@ -16,12 +17,14 @@ typedef struct weft_once {
 
 #define WEFT_ONCE_INIT { 0, { 0, 0, 0 } }
 
-/* Runs function(arg) unless it has run; waits while another runs it. If it returns a negative value it counts as not run, and that is returned to its caller;
- * one of those who waited runs its own. Returns 0: it has run. _try: -EBUSY while another runs it. _until: -ETIMEDOUT. A function that
+/* Runs function(arg) unless it has run; waits while another runs it. If it returns a negative value
+ * it counts as not run, and that is returned to its caller; one of those who waited runs its own.
+ * Returns 0: it has run. _try: -EBUSY while another runs it. _until: -ETIMEDOUT. A function that
  * calls its own once waits for itself for ever. */
 WEFT_API int weft_once_run(weft_once *once, weft_function *function, void *arg);
 WEFT_API int weft_once_run_try(weft_once *once, weft_function *function, void *arg);
-WEFT_API int weft_once_run_until(weft_once *once, weft_function *function, void *arg, int64_t deadline_ns);
+WEFT_API int weft_once_run_until(weft_once *once, weft_function *function, void *arg,
+				 int64_t deadline_ns);
 
 WEFT_API_END
 

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pool: a dispatcher and its workers. A task is one piece of work; the dispatcher (the pool's routing rule, which runs in the
- * submitting thread: no kernel thread of its own) decides which worker does it; a worker is a thread, kernel or light.
+ * Pool: a dispatcher and its workers. A task is one piece of work; the dispatcher (the pool's
+ * routing rule, which runs in the submitting thread: no kernel thread of its own) decides which
+ * worker does it; a worker is a thread, kernel or light.
  * A batch is tasks that are waited for together.
  *
- * Progress: waiting inside a task for tasks of the same pool never deadlocks: the waiting worker runs the awaited task
- * itself if nobody has begun it, and is replaced by another worker while it must wait for one that runs elsewhere.
- * Order: what was written before the submit is seen by the task, what the task wrote by whoever waited for it.
+ * Progress: waiting inside a task for tasks of the same pool never deadlocks: the waiting worker
+ * runs the awaited task itself if nobody has begun it, and is replaced by another worker while it
+ * must wait for one that runs elsewhere.
+ * Order: what was written before the submit is seen by the task, what the task wrote by whoever
+ * waited for it.
  */
 #ifndef WEFT_POOL_H
 #define WEFT_POOL_H
@@ -25,31 +28,40 @@ typedef struct weft_task weft_task;
 typedef struct weft_batch weft_batch;
 
 typedef enum weft_route {
-	WEFT_ROUTE_SHARED,       /* any worker: own queues for what tasks submit, stealing; the default */
+	/* any worker: own queues for what tasks submit, stealing; the default */
+	WEFT_ROUTE_SHARED,
 	WEFT_ROUTE_ROUND_ROBIN,  /* each worker in turn */
 	WEFT_ROUTE_LEAST_LOADED, /* the worker with the fewest tasks queued and running */
-	WEFT_ROUTE_KEY,          /* the same key, the same worker: tasks of one key run one at a time, in order */
-	WEFT_ROUTE_FUNCTION,     /* route_function decides */
+	/* the same key, the same worker: tasks of one key run one at a time, in order */
+	WEFT_ROUTE_KEY,
+	WEFT_ROUTE_FUNCTION, /* route_function decides */
 } weft_route;
 
 typedef enum weft_pool_full {
-	WEFT_POOL_WAIT,   /* submit waits for room (inside a task of the same pool: runs the task there); the default */
+	/* submit waits for room (inside a task of the same pool: runs the task there); the
+	 * default */
+	WEFT_POOL_WAIT,
 	WEFT_POOL_REFUSE, /* -EAGAIN */
 	WEFT_POOL_RUN,    /* the submitter runs it at once */
 } weft_pool_full;
 
-/* Returns the worker, from 0 to worker_count - 1 (anything else is taken modulo worker_count). Called by submitters, several at once. */
+/* Returns the worker, from 0 to worker_count - 1 (anything else is taken modulo worker_count).
+ * Called by submitters, several at once. */
 typedef unsigned weft_route_function(void *route_arg, uint64_t key, unsigned worker_count);
 
 typedef struct weft_pool_options {
 	const char *name;
-	weft_kind kind;       /* of the workers: WEFT_KERNEL (default) or WEFT_LIGHT */
-	unsigned workers;     /* default: the CPUs this process may use; at most 4096 */
-	unsigned workers_max; /* elastic: the pool grows to this when tasks wait and nobody is idle; default: workers */
-	int64_t idle_ns;      /* elastic: a worker beyond `workers` ends after idling so long; default 1 s */
-	unsigned processors;  /* light workers outside a scheduler: of the pool's own scheduler; default: the smaller of CPUs and workers */
-	size_t stack_bytes;   /* of the workers */
-	size_t queue_max;     /* tasks that may wait; default 65536; SIZE_MAX: no limit */
+	weft_kind kind;   /* of the workers: WEFT_KERNEL (default) or WEFT_LIGHT */
+	unsigned workers; /* default: the CPUs this process may use; at most 4096 */
+	/* elastic: the pool grows to this when tasks wait and nobody is idle; default: workers */
+	unsigned workers_max;
+	/* elastic: a worker beyond `workers` ends after idling so long; default 1 s */
+	int64_t idle_ns;
+	/* light workers outside a scheduler: of the pool's own scheduler; default: the smaller of
+	 * CPUs and workers */
+	unsigned processors;
+	size_t stack_bytes; /* of the workers */
+	size_t queue_max;   /* tasks that may wait; default 65536; SIZE_MAX: no limit */
 	weft_pool_full when_full;
 	weft_route route;
 	weft_route_function *route_function;
@@ -59,7 +71,8 @@ typedef struct weft_pool_options {
 #define WEFT_PRIORITY_COUNT 3
 
 typedef struct weft_task_options {
-	int priority;      /* -1 low, 0 normal, 1 high: higher first, and one lower task in 32 so that none starves */
+	/* -1 low, 0 normal, 1 high: higher first, and one lower task in 32 so that none starves */
+	int priority;
 	uint64_t key;      /* for WEFT_ROUTE_KEY and WEFT_ROUTE_FUNCTION */
 	weft_batch *batch; /* counts in this batch */
 } weft_task_options;
@@ -70,47 +83,57 @@ typedef struct weft_pool_stats {
 	unsigned workers, idle, blocked;
 } weft_pool_stats;
 
-/* Makes a pool with its workers. Returns 0; -EINVAL: an impossible option; -ENOTSUP: workers of kind user; -ENOMEM; -EAGAIN. */
+/* Makes a pool with its workers. Returns 0; -EINVAL: an impossible option; -ENOTSUP: workers of
+ * kind user; -ENOMEM; -EAGAIN. */
 WEFT_API int weft_pool_create(const weft_pool_options *options, weft_pool **out_pool);
 
-/* Drains, ends the workers, gives everything back. Returns 0; -EDEADLK: from a task of the pool itself. */
+/* Drains, ends the workers, gives everything back. Returns 0; -EDEADLK: from a task of the pool
+ * itself. */
 WEFT_API int weft_pool_destroy(weft_pool *pool);
 
 /*
  * Submits function(arg).
- *   out_task   NULL (cheapest), or where the handle goes; a handle is given back by weft_task_wait or weft_task_release
- * Returns 0; -EAGAIN: full and WEFT_POOL_REFUSE; -ESHUTDOWN: draining (and not from inside a task) or stopped; -ENOMEM; _until: -ETIMEDOUT: no room by then;
+ *   out_task   NULL (cheapest), or where the handle goes; a handle is given back by weft_task_wait
+ *   or weft_task_release
+ * Returns 0; -EAGAIN: full and WEFT_POOL_REFUSE; -ESHUTDOWN: draining (and not from inside a task)
+ * or stopped; -ENOMEM; _until: -ETIMEDOUT: no room by then;
  *   _try: -EAGAIN when full, whatever when_full says.
  * Cost: bench pool-outside, pool-inside.
  */
-WEFT_API int weft_pool_submit(weft_pool *pool, weft_function *function, void *arg, const weft_task_options *options,
-			      weft_task **out_task);
-WEFT_API int weft_pool_submit_try(weft_pool *pool, weft_function *function, void *arg, const weft_task_options *options,
-				  weft_task **out_task);
-WEFT_API int weft_pool_submit_until(weft_pool *pool, weft_function *function, void *arg, const weft_task_options *options,
-				    int64_t deadline_ns, weft_task **out_task);
+WEFT_API int weft_pool_submit(weft_pool *pool, weft_function *function, void *arg,
+			      const weft_task_options *options, weft_task **out_task);
+WEFT_API int weft_pool_submit_try(weft_pool *pool, weft_function *function, void *arg,
+				  const weft_task_options *options, weft_task **out_task);
+WEFT_API int weft_pool_submit_until(weft_pool *pool, weft_function *function, void *arg,
+				    const weft_task_options *options, int64_t deadline_ns,
+				    weft_task **out_task);
 
-/* Waits until all tasks submitted so far, and what they submit, are done; the pool refuses others meanwhile, from outside, and takes them again
- * afterwards. Returns 0; -EDEADLK from inside a task of the pool; _until: -ETIMEDOUT (goes on taking tasks). */
+/* Waits until all tasks submitted so far, and what they submit, are done; the pool refuses others
+ * meanwhile, from outside, and takes them again afterwards. Returns 0; -EDEADLK from inside a task
+ * of the pool; _until: -ETIMEDOUT (goes on taking tasks). */
 WEFT_API int weft_pool_drain(weft_pool *pool);
 WEFT_API int weft_pool_drain_until(weft_pool *pool, int64_t deadline_ns);
 
-/* Takes no more; queued tasks end as cancelled (-ECANCELED to those who wait for them), running ones are told (weft_task_is_cancelled). Waits for the running ones. Returns how
- * many queued tasks were cancelled; -EDEADLK from inside a task. */
+/* Takes no more; queued tasks end as cancelled (-ECANCELED to those who wait for them), running
+ * ones are told (weft_task_is_cancelled). Waits for the running ones. Returns how many queued tasks
+ * were cancelled; -EDEADLK from inside a task. */
 WEFT_API int64_t weft_pool_stop(weft_pool *pool);
 
-/* Another number of workers (fixed pools: exactly; elastic: at least). Fewer: they end when their present task does. Returns 0; -EINVAL; -ENOMEM; -EAGAIN. */
+/* Another number of workers (fixed pools: exactly; elastic: at least). Fewer: they end when their
+ * present task does. Returns 0; -EINVAL; -ENOMEM; -EAGAIN. */
 WEFT_API int weft_pool_resize(weft_pool *pool, unsigned workers);
 
 WEFT_API void weft_pool_stats_get(weft_pool *pool, weft_pool_stats *out_stats);
 
-/* Waits for the end of the task and gives the handle back. Returns 0 and the function's result; -ECANCELED: it was cancelled before it began; _try: -EBUSY; _until: -ETIMEDOUT
- * (for these two the handle stays). */
+/* Waits for the end of the task and gives the handle back. Returns 0 and the function's result;
+ * -ECANCELED: it was cancelled before it began; _try: -EBUSY; _until: -ETIMEDOUT (for these two the
+ * handle stays). */
 WEFT_API int weft_task_wait(weft_task *task, int *out_result);
 WEFT_API int weft_task_wait_try(weft_task *task, int *out_result);
 WEFT_API int weft_task_wait_until(weft_task *task, int64_t deadline_ns, int *out_result);
 
-/* Queued: removed, it will not run; returns 0. Running: told; returns -EBUSY. Ended: -EALREADY. The handle stays. */
+/* Queued: removed, it will not run; returns 0. Running: told; returns -EBUSY. Ended: -EALREADY. The
+ * handle stays. */
 WEFT_API int weft_task_cancel(weft_task *task);
 
 /* Gives the handle up; the task goes on. */
@@ -119,7 +142,8 @@ WEFT_API void weft_task_release(weft_task *task);
 /* Inside a task: whether it was told to end. False outside of any. Progress: wait-free. */
 WEFT_API bool weft_task_is_cancelled(void);
 
-/* A batch. weft_batch_wait waits until every task submitted with it has ended and returns the first negative result (or -ECANCELED), else 0; it can be used again then. */
+/* A batch. weft_batch_wait waits until every task submitted with it has ended and returns the first
+ * negative result (or -ECANCELED), else 0; it can be used again then. */
 WEFT_API int weft_batch_create(weft_batch **out_batch);
 WEFT_API int weft_batch_wait(weft_batch *batch);
 WEFT_API int weft_batch_wait_until(weft_batch *batch, int64_t deadline_ns);

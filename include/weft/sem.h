@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Semaphore: a count of permits. All-zero has none. First come, first served: a permit that is posted while threads wait goes to the one that has
- * waited longest. */
+/* Semaphore: a count of permits. All-zero has none. First come, first served: a permit that is
+ * posted while threads wait goes to the one that has waited longest. */
 #ifndef WEFT_SEM_H
 #define WEFT_SEM_H
 
@@ -19,7 +19,8 @@ typedef struct weft_sem {
 
 #define WEFT_SEM_INIT(permits) { (permits), 0, { 0, 0, 0 } }
 
-/* Sets the number of free permits, before anybody uses it; 0 to INT32_MAX. Returns 0; -EINVAL: negative. */
+/* Sets the number of free permits, before anybody uses it; 0 to INT32_MAX. Returns 0; -EINVAL:
+ * negative. */
 WEFT_API int weft_sem_init(weft_sem *sem, int32_t permits);
 
 /* Takes a permit, waits for one. Returns 0; _try: -EAGAIN; _until: -ETIMEDOUT. */

@@ -2,15 +2,19 @@
 /*
  * Thread: one activity with a stack of its own. Its kind says who schedules it:
  *
- *   WEFT_KERNEL  the kernel, 1:1. For long computations and for foreign code that pins itself to its kernel thread.
- *   WEFT_USER    a weft scheduler; errno, thread_local and pthread_self are its own. Not in this version: -ENOTSUP.
- *   WEFT_LIGHT   a weft scheduler; shares errno and thread_local with its carrier. For millions of small activities
- *                written for weft. Across a wait it keeps no address of errno or of a thread_local, holds no pthread mutex
- *                and no stdio lock, and is not inside a C++ catch block.
+ *   WEFT_KERNEL  the kernel, 1:1. For long computations and for foreign code that pins itself to
+ *   its kernel thread.
+ *   WEFT_USER    a weft scheduler; errno, thread_local and pthread_self are its own. Not in this
+ *   version: -ENOTSUP.
+ *   WEFT_LIGHT   a weft scheduler; shares errno and thread_local with its carrier. For millions of
+ *   small activities
+ *                written for weft. Across a wait it keeps no address of errno or of a thread_local,
+ *                holds no pthread mutex and no stdio lock, and is not inside a C++ catch block.
  *
- * A thread is made by weft_thread_spawn and ends when its function returns or calls weft_thread_exit. Somebody joins it, once,
- * or it is detached; only then is its record given back. Floating-point control (MXCSR, FPCR) belongs to the carrier: a
- * thread that changes it puts it back before it waits.
+ * A thread is made by weft_thread_spawn and ends when its function returns or calls
+ * weft_thread_exit. Somebody joins it, once, or it is detached; only then is its record given back.
+ * Floating-point control (MXCSR, FPCR) belongs to the carrier: a thread that changes it puts it
+ * back before it waits.
  */
 #ifndef WEFT_THREAD_H
 #define WEFT_THREAD_H
@@ -26,7 +30,8 @@ WEFT_API_BEGIN
 typedef struct weft_thread weft_thread;
 typedef struct weft_sched weft_sched;
 
-/* What a thread runs, and a task of a pool: its int is the result; by convention negative means that it failed. */
+/* What a thread runs, and a task of a pool: its int is the result; by convention negative means
+ * that it failed. */
 typedef int weft_function(void *arg);
 
 typedef enum weft_kind {
@@ -38,9 +43,10 @@ typedef enum weft_kind {
 
 typedef struct weft_thread_options {
 	weft_kind kind;
-	const char *name;   /* default: the parent's name */
-	size_t stack_bytes; /* default: kernel 8 MiB, light 64 KiB; rounded up to a power of two from 16 KiB to 1 GiB */
-	weft_sched *sched;  /* where a light thread runs; default: the parent's scheduler */
+	const char *name; /* default: the parent's name */
+	/* default: kernel 8 MiB, light 64 KiB; rounded up to a power of two from 16 KiB to 1 GiB */
+	size_t stack_bytes;
+	weft_sched *sched; /* where a light thread runs; default: the parent's scheduler */
 } weft_thread_options;
 
 /*
@@ -48,35 +54,40 @@ typedef struct weft_thread_options {
  *   function     not NULL
  *   options      NULL or read during the call only
  *   out_thread   where the handle goes; NULL starts it detached
- * Returns 0; -EINVAL: no function, an unknown kind, a stack of over 1 GiB, or a light thread without a scheduler;
- *   -ENOTSUP: WEFT_USER; -ENOMEM: no memory; -EAGAIN: no address space, or the kernel's limit on mappings or threads is
- *   reached: what runs goes on, and a later spawn may succeed; -ESHUTDOWN: the scheduler has ended.
+ * Returns 0; -EINVAL: no function, an unknown kind, a stack of over 1 GiB, or a light thread
+ * without a scheduler;
+ *   -ENOTSUP: WEFT_USER; -ENOMEM: no memory; -EAGAIN: no address space, or the kernel's limit on
+ *   mappings or threads is reached: what runs goes on, and a later spawn may succeed; -ESHUTDOWN:
+ *   the scheduler has ended.
  * Blocks: never. Cost: bench spawn-join, spawn-batch.
  */
-WEFT_API int weft_thread_spawn(weft_function *function, void *arg, const weft_thread_options *options,
-			       weft_thread **out_thread);
+WEFT_API int weft_thread_spawn(weft_function *function, void *arg,
+			       const weft_thread_options *options, weft_thread **out_thread);
 
 /*
  * Waits until the thread has ended and gives its record back; the handle is dead after success.
  *   out_result   NULL, or where what its function returned goes
- * Returns 0; -EDEADLK: the thread itself; -EINVAL: detached, or somebody else joins it. _try: -EBUSY while it runs. _until: -ETIMEDOUT
+ * Returns 0; -EDEADLK: the thread itself; -EINVAL: detached, or somebody else joins it. _try:
+ * -EBUSY while it runs. _until: -ETIMEDOUT
  *   (the thread goes on and can be joined again).
  */
 WEFT_API int weft_thread_join(weft_thread *thread, int *out_result);
 WEFT_API int weft_thread_join_try(weft_thread *thread, int *out_result);
 WEFT_API int weft_thread_join_until(weft_thread *thread, int64_t deadline_ns, int *out_result);
 
-/* Gives the handle up: the record goes back when the thread ends. Returns 0; -EINVAL: already detached or being joined. */
+/* Gives the handle up: the record goes back when the thread ends. Returns 0; -EINVAL: already
+ * detached or being joined. */
 WEFT_API int weft_thread_detach(weft_thread *thread);
 
-/* Ends the calling thread with that result. On a foreign kernel thread it ends that kernel thread. Does not unwind: C++
- * destructors of the frames above do not run. */
+/* Ends the calling thread with that result. On a foreign kernel thread it ends that kernel thread.
+ * Does not unwind: C++ destructors of the frames above do not run. */
 WEFT_API void weft_thread_exit(int result) __attribute__((noreturn));
 
 /* Gives way: every thread that was ready before runs first. Returns 0. Cost: bench yield. */
 WEFT_API int weft_yield(void);
 
-/* The calling thread; on a foreign kernel thread a record is made at the first call. Never NULL but when there is no memory for that. */
+/* The calling thread; on a foreign kernel thread a record is made at the first call. Never NULL but
+ * when there is no memory for that. */
 WEFT_API weft_thread *weft_thread_self(void);
 
 /* A number that no other thread of the process ever has, from 1. */
@@ -86,8 +97,8 @@ WEFT_API weft_kind weft_thread_kind(const weft_thread *thread);
 /* Copies the name, always terminated. Returns its length; -EINVAL: no room at all. */
 WEFT_API int weft_thread_name(const weft_thread *thread, char *out_name, size_t out_bytes);
 
-/* Names the thread; only the thread itself or whoever has not yet shared its handle may. Kernel threads show the first 15 bytes to the
- * system's tools too. Returns 0; -EINVAL: NULL. */
+/* Names the thread; only the thread itself or whoever has not yet shared its handle may. Kernel
+ * threads show the first 15 bytes to the system's tools too. Returns 0; -EINVAL: NULL. */
 WEFT_API int weft_thread_name_set(weft_thread *thread, const char *name);
 
 /* Bytes of stack that the thread may use. */

@@ -21,7 +21,8 @@ WEFT_API int64_t weft_now(void);
 /* Stops the calling thread for at least `duration_ns`; zero or less is a yield. Returns 0. */
 WEFT_API int weft_sleep(int64_t duration_ns);
 
-/* Stops the calling thread until the deadline has passed, never wakes early. Returns 0. Cost: bench sleep-100k. */
+/* Stops the calling thread until the deadline has passed, never wakes early. Returns 0. Cost: bench
+ * sleep-100k. */
 WEFT_API int weft_sleep_until(int64_t deadline_ns);
 
 WEFT_API_END

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Wait group: counts things under way; threads wait until none is. All-zero: none. It can be used again when it has come to zero. */
+/* Wait group: counts things under way; threads wait until none is. All-zero: none. It can be used
+ * again when it has come to zero. */
 #ifndef WEFT_WAIT_GROUP_H
 #define WEFT_WAIT_GROUP_H
 
@@ -17,7 +18,8 @@ typedef struct weft_wait_group {
 
 #define WEFT_WAIT_GROUP_INIT { 0, { 0, 0, 0 } }
 
-/* Adds n (negative takes away); at zero all that wait go on. Below zero: stops the program. Add before you start what will be done. */
+/* Adds n (negative takes away); at zero all that wait go on. Below zero: stops the program. Add
+ * before you start what will be done. */
 WEFT_API void weft_wait_group_add(weft_wait_group *group, int64_t n);
 static inline void weft_wait_group_done(weft_wait_group *group)
 {

@@ -9,7 +9,8 @@
 #define weft__noinline __attribute__((noinline))
 #define weft__always_inline inline __attribute__((always_inline))
 #define weft__cold __attribute__((cold, noinline))
-/* Reads what others write meanwhile, on purpose, and finds out afterwards whether it may believe it. */
+/* Reads what others write meanwhile, on purpose, and finds out afterwards whether it may believe
+ * it. */
 #define weft__racy __attribute__((no_sanitize("thread")))
 #define weft__aligned(bytes) __attribute__((aligned(bytes)))
 #define weft__printf(string, first) __attribute__((format(printf, string, first)))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A circular doubly linked list whose links live in the items. An item out of any list points at itself or is zero. */
+/* A circular doubly linked list whose links live in the items. An item out of any list points at
+ * itself or is zero. */
 #ifndef WEFT_BASE_LIST_H
 #define WEFT_BASE_LIST_H
 

@@ -18,7 +18,8 @@ void weft__panic(const char *format, ...)
 	wanted = vsnprintf(line + used, sizeof line - used - 1, format, arguments);
 	va_end(arguments);
 	if (wanted > 0)
-		used += (size_t)wanted < sizeof line - used - 1 ? (size_t)wanted : sizeof line - used - 2;
+		used += (size_t)wanted < sizeof line - used - 1 ? (size_t)wanted
+								: sizeof line - used - 2;
 	line[used++] = '\n';
 	if (write(STDERR_FILENO, line, used) < 0)
 		abort(); /* nobody to tell */

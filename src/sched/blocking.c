@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The brackets around a call that may block. The first gives the processor to a spare carrier; the thread keeps its own and runs on
- * without a processor. The second takes a processor: the one it had if that is idle, any idle one, or it queues.
+ * The brackets around a call that may block. The first gives the processor to a spare carrier; the
+ * thread keeps its own and runs on without a processor. The second takes a processor: the one it
+ * had if that is idle, any idle one, or it queues.
  *
- * That the thread is never lost between "no processor is idle" and "it is in the global queue": queueing is making work,
- * under the idle protocol (idle.c).
+ * That the thread is never lost between "no processor is idle" and "it is in the global queue":
+ * queueing is making work, under the idle protocol (idle.c).
  */
 #include <weft/blocking.h>
 
@@ -12,17 +13,19 @@
 #include "sched/engine.h"
 #include "sys/spin.h"
 
-/* With the lock held: one that can be offered a processor; best one that sleeps on its word. NULL: none. */
+/* With the lock held: one that can be offered a processor; best one that sleeps on its word. NULL:
+ * none. */
 static struct weft__carrier *find_spare(struct weft_sched *sched)
 {
 	struct weft__carrier *in_poller = NULL;
 
-	weft__list_for (link, &sched->spares) {
+	weft__list_for(link, &sched->spares) {
 		struct weft__carrier *spare = container_of(link, struct weft__carrier, spare);
 
-		/* One that was offered a processor is free again when that was taken back before it woke; not when it has it. */
-		if (spare->given != NULL &&
-		    (atomic_load_relaxed(&spare->given->owner) & ~WEFT__OWNER_IDLE) == (uintptr_t)spare)
+		/* One that was offered a processor is free again when that was taken back before it
+		 * woke; not when it has it. */
+		if (spare->given != NULL && (atomic_load_relaxed(&spare->given->owner) &
+					     ~WEFT__OWNER_IDLE) == (uintptr_t)spare)
 			continue;
 		if (!spare->in_poller)
 			return spare;
@@ -33,14 +36,15 @@ static struct weft__carrier *find_spare(struct weft_sched *sched)
 
 static bool has_something(struct weft__processor *processor)
 {
-	return weft__runq_count(&processor->queue) != 0 || atomic_load_relaxed(&processor->queue.hot) != NULL ||
+	return weft__runq_count(&processor->queue) != 0 ||
+	       atomic_load_relaxed(&processor->queue.hot) != NULL ||
 	       atomic_load_relaxed(&processor->wheel.count) != 0;
 }
 
 /*
- * Offers the processor to a spare carrier. It is not forced upon it: if we are back before the spare has woken we take it again
- * (owner word), and the next bracket finds that spare still on its way and offers it to the same one. So a series of short
- * calls costs one wake.
+ * Offers the processor to a spare carrier. It is not forced upon it: if we are back before the
+ * spare has woken we take it again (owner word), and the next bracket finds that spare still on its
+ * way and offers it to the same one. So a series of short calls costs one wake.
  */
 static bool offer(struct weft__carrier *carrier, struct weft__processor *processor)
 {
@@ -55,9 +59,11 @@ static bool offer(struct weft__carrier *carrier, struct weft__processor *process
 		ring = spare->in_poller && has_something(processor);
 		wake = !spare->in_poller && atomic_load_relaxed(&spare->wake_word) == 0;
 		if (spare->in_poller)
-			weft__live_flush(processor); /* as before any sleep: whoever is rung may only steal from it */
+			/* as before any sleep: whoever is rung may only steal from it */
+			weft__live_flush(processor);
 		spare->given = processor;
-		atomic_store_release(&processor->owner, (uintptr_t)spare | WEFT__OWNER_IDLE); /* OWNER */
+		/* OWNER */
+		atomic_store_release(&processor->owner, (uintptr_t)spare | WEFT__OWNER_IDLE);
 		if (wake)
 			atomic_store_release(&spare->wake_word, 1);
 	}
@@ -96,11 +102,13 @@ void weft_blocking_begin(void)
 		return;
 	if (self->blocking_table != NULL)
 		self->blocking_table->begin(self->blocking_arg);
-	if (!weft__thread_is_kernel(self) && !self->sched->strict && self->carrier->processor != NULL)
+	if (!weft__thread_is_kernel(self) && !self->sched->strict &&
+	    self->carrier->processor != NULL)
 		hand_off(self);
 }
 
-/* A wait between the brackets ended: with a processor, which the rest of the call is not to hold. */
+/* A wait between the brackets ended: with a processor, which the rest of the call is not to
+ * hold. */
 void weft__blocking_resume(struct weft_thread *self)
 {
 	if (self->blocking != 0 && !self->sched->strict && self->carrier->processor != NULL)
@@ -114,7 +122,9 @@ static bool take(struct weft__carrier *carrier, struct weft__processor *processo
 	uintptr_t owner = atomic_load_acquire(&processor->owner);
 	struct weft__carrier *sleeper = (struct weft__carrier *)(owner & ~WEFT__OWNER_IDLE);
 
-	if ((owner & WEFT__OWNER_IDLE) == 0 || !atomic_cas_acq_rel(&processor->owner, &owner, (uintptr_t)carrier)) /* OWNER */
+	/* OWNER */
+	if ((owner & WEFT__OWNER_IDLE) == 0 ||
+	    !atomic_cas_acq_rel(&processor->owner, &owner, (uintptr_t)carrier))
 		return false;
 	carrier->processor = processor;
 	/* It held the processor in the poller, and will find out when it wakes. */
@@ -147,7 +157,8 @@ void weft_blocking_end(void)
 	if (self->blocking == 0)
 		weft__panic("weft_blocking_end: without weft_blocking_begin");
 	if (self->blocking == 1) {
-		if (!weft__thread_is_kernel(self) && self->carrier->processor == NULL && !take_idle(self->carrier))
+		if (!weft__thread_is_kernel(self) && self->carrier->processor == NULL &&
+		    !take_idle(self->carrier))
 			weft__switch_to(self, &self->carrier->loop, WEFT__AFTER_GLOBAL);
 		if (self->blocking_table != NULL)
 			self->blocking_table->end(self->blocking_arg);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Carrier: a kernel thread that runs user-level threads. Its own stack holds this loop, which runs only when its processor
- * has nothing to run, or when it has no processor: then it is a spare and sleeps on its own word.
+ * Carrier: a kernel thread that runs user-level threads. Its own stack holds this loop, which runs
+ * only when its processor has nothing to run, or when it has no processor: then it is a spare and
+ * sleeps on its own word.
  */
 #include "base/panic.h"
 #include "sched/engine.h"
@@ -46,7 +47,9 @@ static bool take_offered(struct weft__carrier *carrier)
 	uintptr_t offered = (uintptr_t)carrier | WEFT__OWNER_IDLE;
 
 	carrier->given = NULL;
-	if (processor == NULL || !atomic_cas_acq_rel(&processor->owner, &offered, (uintptr_t)carrier)) /* OWNER */
+	/* OWNER */
+	if (processor == NULL ||
+	    !atomic_cas_acq_rel(&processor->owner, &offered, (uintptr_t)carrier))
 		return false;
 	carrier->processor = processor;
 	return true;
@@ -55,8 +58,9 @@ static bool take_offered(struct weft__carrier *carrier)
 /* ---- */
 
 /*
- * A carrier that woke in the poller with its processor, which somebody took meanwhile and offered to it again: it was made a
- * spare and does not know it. Until this is done nobody offers it another, for it has what it was given.
+ * A carrier that woke in the poller with its processor, which somebody took meanwhile and offered
+ * to it again: it was made a spare and does not know it. Until this is done nobody offers it
+ * another, for it has what it was given.
  */
 void weft__carrier_keep(struct weft__carrier *carrier)
 {
@@ -90,7 +94,8 @@ static void run_threads(struct weft__carrier *carrier)
 	struct weft_thread *next;
 
 	for (;;) {
-		/* A thread that queued itself for want of a processor leaves its carrier without one. */
+		/* A thread that queued itself for want of a processor leaves its carrier without
+		 * one. */
 		if (carrier->processor == NULL && !await_processor(carrier))
 			return;
 		next = weft__find_work(carrier);
@@ -122,7 +127,8 @@ static void *carrier_main(void *arg)
 	return NULL;
 }
 
-static struct weft__carrier *make_carrier(struct weft_sched *sched, struct weft__processor *processor, void *at)
+static struct weft__carrier *make_carrier(struct weft_sched *sched,
+					  struct weft__processor *processor, void *at)
 {
 	struct weft__carrier *carrier = at;
 
@@ -144,7 +150,8 @@ static struct weft__carrier *make_carrier(struct weft_sched *sched, struct weft_
 	return carrier;
 }
 
-int weft__carrier_start(struct weft_sched *sched, struct weft__processor *processor, struct weft__carrier *offerer)
+int weft__carrier_start(struct weft_sched *sched, struct weft__processor *processor,
+			struct weft__carrier *offerer)
 {
 	struct weft__carrier *carrier;
 	void *at;
@@ -157,16 +164,19 @@ int weft__carrier_start(struct weft_sched *sched, struct weft__processor *proces
 		return error;
 	}
 	carrier = make_carrier(sched, processor, at);
-	error = weft__sys_thread_start(carrier_main, carrier, CARRIER_STACK_BYTES, sched->name, &carrier->kernel_thread);
+	error = weft__sys_thread_start(carrier_main, carrier, CARRIER_STACK_BYTES, sched->name,
+				       &carrier->kernel_thread);
 	if (error < 0) {
 		uintptr_t offered = (uintptr_t)carrier | WEFT__OWNER_IDLE;
 
 		weft__spin_lock(&sched->lock);
 		be_no_spare(carrier);
-		/* Who looks at the owner word under the lock must not find a carrier that is gone. By now it may be another processor:
-		 * the first one was taken back, and somebody offered us his. */
+		/* Who looks at the owner word under the lock must not find a carrier that is gone.
+		 * By now it may be another processor: the first one was taken back, and somebody
+		 * offered us his. */
 		processor = carrier->given;
-		if (atomic_cas_acq_rel(&processor->owner, &offered, (uintptr_t)offerer) && offerer != NULL)
+		if (atomic_cas_acq_rel(&processor->owner, &offered, (uintptr_t)offerer) &&
+		    offerer != NULL)
 			offerer->processor = processor;
 		weft__list_remove(&carrier->all);
 		atomic_store_relaxed(&sched->carrier_count, sched->carrier_count - 1);

@@ -2,8 +2,9 @@
 /*
  * How a carrier finds work, and how it goes to sleep without missing any.
  *
- * `idle` counts the carriers that sleep in the poller, or are about to. `searching` counts those that look through other
- * processors' queues, and the one ring of the poller that is under way: so at most one ring is.
+ * `idle` counts the carriers that sleep in the poller, or are about to. `searching` counts those
+ * that look through other processors' queues, and the one ring of the poller that is under way: so
+ * at most one ring is.
  *
  * The two orders that must be read together (IDLE):
  *
@@ -12,17 +13,21 @@
  *	  light barrier			  heavy barrier
  *	2 read idle, searching		2 look at every queue once more
  *
- * Failing without the barriers: the maker's store waits in its store buffer, it reads idle == 0 and wakes nobody; the sleeper's look
- * at the queues is early and finds nothing; it sleeps, and the work lies there. With them either the maker sees the sleeper
- * (or a searcher, who has yet to come to this same point), or the sleeper sees the work. The heavy barrier is the
- * kernel's membarrier: it makes the makers' compiler barrier a full one, so those who make work pay nothing.
+ * Failing without the barriers: the maker's store waits in its store buffer, it reads idle == 0 and
+ * wakes nobody; the sleeper's look at the queues is early and finds nothing; it sleeps, and the
+ * work lies there. With them either the maker sees the sleeper (or a searcher, who has yet to come
+ * to this same point), or the sleeper sees the work. The heavy barrier is the kernel's membarrier:
+ * it makes the makers' compiler barrier a full one, so those who make work pay nothing.
  *
- * searching > 0 lets a maker leave the waking to the searcher. So a searcher that finds work and was the last one looks whether another
- * should be woken in its place (weft__search_end), and so does whoever takes a ring and does not search: a processor that was
- * busy all along, a carrier that lost its processor. idle++ comes before searching--, or a maker between the two would see neither.
+ * searching > 0 lets a maker leave the waking to the searcher. So a searcher that finds work and
+ * was the last one looks whether another should be woken in its place (weft__search_end), and so
+ * does whoever takes a ring and does not search: a processor that was busy all along, a carrier
+ * that lost its processor. idle++ comes before searching--, or a maker between the two would see
+ * neither.
  *
- * Deadlines: a sleeping carrier fires its own processor's timers to the nanosecond; those of the others, in case that they are
- * busy, GRACE later; of one that is held by a sleeper who does not know it, at once.
+ * Deadlines: a sleeping carrier fires its own processor's timers to the nanosecond; those of the
+ * others, in case that they are busy, GRACE later; of one that is held by a sleeper who does not
+ * know it, at once.
  *
  * models/idle.pml is this protocol, with the variants that fail.
  */
@@ -77,7 +82,8 @@ static unsigned fire(struct weft__carrier *carrier, struct weft__wheel *wheel, i
 	return fired;
 }
 
-static void poll_now(struct weft__processor *processor, struct weft__carrier *carrier, int64_t now_ns)
+static void poll_now(struct weft__processor *processor, struct weft__carrier *carrier,
+		     int64_t now_ns)
 {
 	struct weft__poller_batch batch;
 
@@ -97,7 +103,8 @@ static void poll_now(struct weft__processor *processor, struct weft__carrier *ca
 
 void weft__look_around(struct weft__processor *processor)
 {
-	struct weft__carrier *carrier = (struct weft__carrier *)atomic_load_relaxed(&processor->owner);
+	struct weft__carrier *carrier =
+		(struct weft__carrier *)atomic_load_relaxed(&processor->owner);
 	int64_t now_ns = weft__sys_now();
 	int64_t passed_ns = now_ns - processor->clock_ns;
 	struct weft_thread *thread;
@@ -110,7 +117,8 @@ void weft__look_around(struct weft__processor *processor)
 	atomic_store_relaxed(&processor->clock_ns, now_ns);
 	if (weft__wheel_next(&processor->wheel) <= now_ns)
 		fire(carrier, &processor->wheel, now_ns);
-	if (atomic_load_relaxed(&processor->sched->poller.fds) != 0 && now_ns - processor->polled_ns > POLL_EVERY_NS)
+	if (atomic_load_relaxed(&processor->sched->poller.fds) != 0 &&
+	    now_ns - processor->polled_ns > POLL_EVERY_NS)
 		poll_now(processor, carrier, now_ns);
 	thread = weft__global_take(processor);
 	if (thread != NULL) {
@@ -136,7 +144,8 @@ static struct weft_thread *find_near(struct weft__carrier *carrier)
 	atomic_store_relaxed(&processor->clock_ns, now_ns);
 	fire(carrier, &processor->wheel, now_ns);
 	/* Alone, it can as well ask when it goes to sleep. */
-	if (processor->sched->processor_count > 1 && atomic_load_relaxed(&processor->sched->poller.fds) != 0)
+	if (processor->sched->processor_count > 1 &&
+	    atomic_load_relaxed(&processor->sched->poller.fds) != 0)
 		poll_now(processor, carrier, now_ns);
 	return weft__pick(processor);
 }
@@ -150,8 +159,8 @@ static bool search_begin(struct weft__carrier *carrier)
 		return true;
 	if (sched->processor_count == 1)
 		return false;
-	/* Half of those that are awake at most; at least one. An estimate is enough: idle also counts sleepers that have lost
-	 * their processor. */
+	/* Half of those that are awake at most; at least one. An estimate is enough: idle also
+	 * counts sleepers that have lost their processor. */
 	idle = atomic_load_relaxed(&sched->idle);
 	awake = idle < sched->processor_count ? sched->processor_count - idle : 1;
 	if (2 * atomic_load_relaxed(&sched->searching) >= awake)
@@ -179,8 +188,8 @@ static struct weft_thread *steal_hot(struct weft__processor *other)
 }
 
 /* A thread of another processor: half its queue comes along; or its due timers. */
-static struct weft_thread *steal_from(struct weft__processor *self, struct weft__processor *other, bool last_round,
-				      struct weft__carrier *carrier)
+static struct weft_thread *steal_from(struct weft__processor *self, struct weft__processor *other,
+				      bool last_round, struct weft__carrier *carrier)
 {
 	struct weft_thread *thread;
 	uint32_t count = weft__runq_steal(&other->queue, &self->queue);
@@ -218,7 +227,8 @@ static struct weft_thread *search(struct weft__carrier *carrier)
 	return weft__global_take(self);
 }
 
-/* Whether any queue that this carrier could take from holds something. A hot slot too: its owner may have gone to compute. */
+/* Whether any queue that this carrier could take from holds something. A hot slot too: its owner
+ * may have gone to compute. */
 static bool work_is_there(struct weft_sched *sched)
 {
 	if (atomic_load_acquire(&sched->global_count) != 0)
@@ -232,7 +242,8 @@ static bool work_is_there(struct weft_sched *sched)
 	return false;
 }
 
-/* With work there a carrier sleeps only if a searcher is left: that one comes to this point too, or to weft__search_end. */
+/* With work there a carrier sleeps only if a searcher is left: that one comes to this point too, or
+ * to weft__search_end. */
 static bool may_sleep(struct weft_sched *sched)
 {
 	if (atomic_load_acquire(&sched->stopping))
@@ -241,8 +252,9 @@ static bool may_sleep(struct weft_sched *sched)
 }
 
 /*
- * Held by a carrier that sleeps in the poller and does not know it (a spare, see engine.h): it does not look after the timers. Under the
- * lock, because a carrier whose kernel thread was refused goes away while others run: not while the owner word names it.
+ * Held by a carrier that sleeps in the poller and does not know it (a spare, see engine.h): it does
+ * not look after the timers. Under the lock, because a carrier whose kernel thread was refused goes
+ * away while others run: not while the owner word names it.
  */
 static bool is_forlorn(struct weft__processor *processor)
 {
@@ -253,7 +265,8 @@ static bool is_forlorn(struct weft__processor *processor)
 	weft__spin_lock(&sched->lock);
 	owner = atomic_load_acquire(&processor->owner);
 	if (owner & WEFT__OWNER_IDLE)
-		forlorn = atomic_load_relaxed(&((struct weft__carrier *)(owner & ~WEFT__OWNER_IDLE))->in_poller);
+		forlorn = atomic_load_relaxed(
+			&((struct weft__carrier *)(owner & ~WEFT__OWNER_IDLE))->in_poller);
 	weft__spin_unlock(&sched->lock);
 	return forlorn;
 }
@@ -272,7 +285,8 @@ static int64_t sleep_until(struct weft__carrier *carrier)
 		if (next_ns >= until_ns)
 			continue;
 		if (!is_forlorn(sched->processors[i]))
-			next_ns = next_ns < WEFT_FOREVER - GRACE_NS ? next_ns + GRACE_NS : WEFT_FOREVER;
+			next_ns = next_ns < WEFT_FOREVER - GRACE_NS ? next_ns + GRACE_NS
+								    : WEFT_FOREVER;
 		if (next_ns < until_ns)
 			until_ns = next_ns;
 	}
@@ -298,7 +312,8 @@ static bool sleep_idle(struct weft__carrier *carrier)
 	if (sched->processor_count > 1)
 		weft__sys_heavy_barrier(); /* IDLE */
 	else
-		weft__sys_full_barrier(); /* IDLE: only the global queue can fill, and who fills it has a full one */
+		/* IDLE: only the global queue can fill, and who fills it has a full one */
+		weft__sys_full_barrier();
 	if (may_sleep(sched)) {
 		int64_t until_ns = sleep_until(carrier);
 
@@ -310,7 +325,8 @@ static bool sleep_idle(struct weft__carrier *carrier)
 		else if (carrier->is_spare)
 			weft__carrier_keep(carrier);
 	} else if (sched->processor_count > 1) {
-		/* REFUSED: who made that work may have relied on a searcher. Now it is us, so that search_end wakes another. */
+		/* REFUSED: who made that work may have relied on a searcher. Now it is us, so that
+		 * search_end wakes another. */
 		atomic_add_acq_rel(&sched->searching, 1);
 		carrier->searching = true;
 	}

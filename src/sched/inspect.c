@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Inspection. User-level threads are found through the stack store, which knows every slot in use: a spawn pays nothing for it. Records
- * are read while their threads run: the id is read first and last, so an entry is of one thread.
+ * Inspection. User-level threads are found through the stack store, which knows every slot in use:
+ * a spawn pays nothing for it. Records are read while their threads run: the id is read first and
+ * last, so an entry is of one thread.
  */
 #include <weft/inspect.h>
 
@@ -10,7 +11,8 @@
 #include "mem/stack.h"
 #include "sched/engine.h"
 
-/* An ended thread that nobody has joined names a carrier that may be gone; one that has not ended does not, while we hold. (WALK) */
+/* An ended thread that nobody has joined names a carrier that may be gone; one that has not ended
+ * does not, while we hold. (WALK) */
 static weft__racy const char *state_of(const struct weft_thread *thread, const char *reason)
 {
 	const struct weft__carrier *carrier = atomic_load_relaxed(&thread->carrier);
@@ -23,7 +25,8 @@ static weft__racy const char *state_of(const struct weft_thread *thread, const c
 		return "waiting";
 	if (thread->sched == NULL)
 		return "running";
-	return carrier != NULL && atomic_load_relaxed(&carrier->current) == thread ? "running" : "ready";
+	return carrier != NULL && atomic_load_relaxed(&carrier->current) == thread ? "running"
+										   : "ready";
 }
 
 /* False: the record changed hands meanwhile, or is free. */
@@ -135,10 +138,12 @@ struct processor_visitor {
 	void *arg;
 };
 
-/* Its stack may be another's by now, or nobody's: then the number is that one's, or 0. It is not unmapped, we hold it. */
+/* Its stack may be another's by now, or nobody's: then the number is that one's, or 0. It is not
+ * unmapped, we hold it. */
 static uint64_t current_of(uintptr_t owner)
 {
-	const struct weft__carrier *carrier = (const struct weft__carrier *)(owner & ~WEFT__OWNER_IDLE);
+	const struct weft__carrier *carrier =
+		(const struct weft__carrier *)(owner & ~WEFT__OWNER_IDLE);
 	const struct weft_thread *current;
 
 	if (owner & WEFT__OWNER_IDLE)
@@ -174,7 +179,9 @@ static int visit_processors(void *arg, struct weft_sched *sched)
 	return result;
 }
 
-int weft_inspect_processors(const void *sched, int (*visit)(void *arg, const weft_processor_info *processor), void *arg)
+int weft_inspect_processors(const void *sched,
+			    int (*visit)(void *arg, const weft_processor_info *processor),
+			    void *arg)
 {
 	struct processor_visitor visitor = { sched, visit, arg };
 	int result;

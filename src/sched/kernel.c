@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Kernel threads, ours and foreign ones. Their records are in the heap and in one list, for the inspector. A kernel thread of ours is
- * joined as such by whoever joins its record, so that nothing of it is left when that returns; a detached one detaches itself at its end.
+ * Kernel threads, ours and foreign ones. Their records are in the heap and in one list, for the
+ * inspector. A kernel thread of ours is joined as such by whoever joins its record, so that nothing
+ * of it is left when that returns; a detached one detaches itself at its end.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -54,7 +55,7 @@ int weft__kernel_walk(int (*visit)(void *arg, struct weft_thread *thread), void 
 
 	weft__spin_lock(&registry.lock);
 	if (registry.ready)
-		weft__list_for (link, &registry.all) {
+		weft__list_for(link, &registry.all) {
 			result = visit(arg, container_of(link, struct weft_thread, all));
 			if (result != 0)
 				break;
@@ -113,9 +114,11 @@ static void *kernel_main(void *arg)
 	weft__kernel_exit(self, self->function(self->arg));
 }
 
-int weft__kernel_spawn(weft_function *function, void *arg, const weft_thread_options *options, weft_thread **out_thread)
+int weft__kernel_spawn(weft_function *function, void *arg, const weft_thread_options *options,
+		       weft_thread **out_thread)
 {
-	size_t stack_bytes = options != NULL && options->stack_bytes != 0 ? options->stack_bytes : STACK_BYTES;
+	size_t stack_bytes = options != NULL && options->stack_bytes != 0 ? options->stack_bytes
+									  : STACK_BYTES;
 	struct weft_thread *thread = make_record();
 	int error;
 
@@ -127,11 +130,14 @@ int weft__kernel_spawn(weft_function *function, void *arg, const weft_thread_opt
 	thread->function = function;
 	thread->arg = arg;
 	thread->ended = out_thread != NULL ? WEFT__ENDED_NO : WEFT__ENDED_DETACHED;
-	weft__thread_name_copy(thread->name, options != NULL ? options->name : NULL, weft__arch_self());
+	weft__thread_name_copy(thread->name, options != NULL ? options->name : NULL,
+			       weft__arch_self());
 	atomic_store_release(&thread->id, weft__thread_id_next(1));
-	/* Until the start has returned the handle is not there to be joined with: the thread may be over before. */
+	/* Until the start has returned the handle is not there to be joined with: the thread may be
+	 * over before. */
 	weft__waitq_lock(&thread->joiners);
-	error = weft__sys_thread_start(kernel_main, thread, stack_bytes, thread->name, &thread->kernel_thread);
+	error = weft__sys_thread_start(kernel_main, thread, stack_bytes, thread->name,
+				       &thread->kernel_thread);
 	if (error < 0) {
 		weft__waitq_unlock(&thread->joiners);
 		weft__kernel_free(thread);

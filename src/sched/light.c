@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Light threads: birth and end. The control block is in the top page of the stack. Stacks of the default size that a processor's threads leave
- * are kept there, hot, last in first out; the rest goes back to the stack store.
+ * Light threads: birth and end. The control block is in the top page of the stack. Stacks of the
+ * default size that a processor's threads leave are kept there, hot, last in first out; the rest
+ * goes back to the stack store.
  *
- * The end of a thread, against its joiner: the thread takes its joiners' lock, claims the joiner if there is one, and leaves its
- * stack for the last time; its successor sets `ended` and drops the lock (switch.c). So a joiner that sees `ended` under
- * the lock may free the stack at once, and one that was claimed finds it when it gets the lock.
+ * The end of a thread, against its joiner: the thread takes its joiners' lock, claims the joiner if
+ * there is one, and leaves its stack for the last time; its successor sets `ended` and drops the
+ * lock (switch.c). So a joiner that sees `ended` under the lock may free the stack at once, and one
+ * that was claimed finds it when it gets the lock.
  */
 #include <string.h>
 
@@ -62,8 +64,8 @@ static void give_back(struct weft_thread *thread)
 	weft__stack_give(thread);
 }
 
-static void prepare(struct weft_thread *thread, struct weft_sched *sched, weft_function *function, void *arg,
-		    uint8_t ended)
+static void prepare(struct weft_thread *thread, struct weft_sched *sched, weft_function *function,
+		    void *arg, uint8_t ended)
 {
 	thread->function = function;
 	thread->arg = arg;
@@ -89,8 +91,8 @@ static uint64_t next_id(struct weft__processor *processor)
 	return processor->id_next++;
 }
 
-int weft__light_spawn(struct weft_sched *sched, weft_function *function, void *arg, const weft_thread_options *options,
-		      weft_thread **out_thread)
+int weft__light_spawn(struct weft_sched *sched, weft_function *function, void *arg,
+		      const weft_thread_options *options, weft_thread **out_thread)
 {
 	struct weft_thread *self = weft__arch_self();
 	struct weft__processor *processor = NULL;
@@ -115,7 +117,8 @@ int weft__light_spawn(struct weft_sched *sched, weft_function *function, void *a
 		give_back(thread);
 		return -ESHUTDOWN;
 	}
-	prepare(thread, sched, function, arg, out_thread != NULL ? WEFT__ENDED_NO : WEFT__ENDED_DETACHED);
+	prepare(thread, sched, function, arg,
+		out_thread != NULL ? WEFT__ENDED_NO : WEFT__ENDED_DETACHED);
 	weft__thread_name_copy(thread->name, options != NULL ? options->name : NULL, self);
 	atomic_store_release(&thread->id, next_id(processor));
 	if (out_thread != NULL)
@@ -140,7 +143,8 @@ void weft__light_exit(struct weft_thread *self, int result)
 	self->blocking = 0; /* ended between its brackets: the carrier simply has no processor */
 	weft__waitq_lock(&self->joiners);
 	weft__waitq_wake(&self->joiners, 0, &wakes);
-	if (wakes.first != NULL && carrier->processor != NULL && wakes.first->sched == self->sched) {
+	if (wakes.first != NULL && carrier->processor != NULL &&
+	    wakes.first->sched == self->sched) {
 		next = wakes.first; /* it waits for exactly this: run it at once */
 		wakes.first = NULL;
 	}
@@ -158,8 +162,8 @@ void weft__light_free(struct weft_thread *thread)
 	struct weft__processor *processor = self != NULL ? weft__processor_self(self) : NULL;
 
 	/* A slot of 64 KiB has this much; other sizes are not kept here. */
-	if (processor != NULL && processor->stack_count < WEFT__STACK_CACHE_MAX && thread->stack_bytes < STACK_BYTES &&
-	    thread->stack_bytes > STACK_BYTES / 2) {
+	if (processor != NULL && processor->stack_count < WEFT__STACK_CACHE_MAX &&
+	    thread->stack_bytes < STACK_BYTES && thread->stack_bytes > STACK_BYTES / 2) {
 		atomic_store_relaxed(&thread->id, 0);
 		thread->next = processor->stacks;
 		processor->stacks = thread;

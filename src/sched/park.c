@@ -18,16 +18,19 @@ static int code_of(uint64_t park)
 
 uint64_t weft__arm(struct weft_thread *self)
 {
-	uint64_t ticket = (atomic_load_relaxed(&self->park) & ~(WEFT__PARK_EPOCH - 1)) + WEFT__PARK_EPOCH + WEFT__ARMED;
+	uint64_t ticket = (atomic_load_relaxed(&self->park) & ~(WEFT__PARK_EPOCH - 1)) +
+			  WEFT__PARK_EPOCH + WEFT__ARMED;
 
-	/* Relaxed: it is shown to wakers by the release of a lock. A stale waker can only read, for the word it holds is over. */
+	/* Relaxed: it is shown to wakers by the release of a lock. A stale waker can only read, for
+	 * the word it holds is over. */
 	atomic_store_relaxed(&self->park, ticket);
 	return ticket;
 }
 
 void weft__disarm(struct weft_thread *self)
 {
-	atomic_store_relaxed(&self->park, atomic_load_relaxed(&self->park) & ~(WEFT__PARK_EPOCH - 1));
+	atomic_store_relaxed(&self->park,
+			     atomic_load_relaxed(&self->park) & ~(WEFT__PARK_EPOCH - 1));
 }
 
 enum weft__claim weft__claim(struct weft_thread *thread, uint64_t ticket, int code)
@@ -38,7 +41,8 @@ enum weft__claim weft__claim(struct weft_thread *thread, uint64_t ticket, int co
 	/* ARMED may become PARKED between the two, once. */
 	if (seen == ticket && atomic_cas_acq_rel(&thread->park, &seen, notified(ticket, code)))
 		return WEFT__CLAIM_RUNNING;
-	if (seen == parked && atomic_cas_acq_rel(&thread->park, &seen, notified(ticket, code))) /* PARK */
+	/* PARK */
+	if (seen == parked && atomic_cas_acq_rel(&thread->park, &seen, notified(ticket, code)))
 		return WEFT__CLAIM_PARKED;
 	return WEFT__CLAIM_LOST;
 }
@@ -53,7 +57,8 @@ bool weft__wake(struct weft_thread *thread, uint64_t ticket, int code)
 }
 
 /*
- * A kernel thread goes on only when its wake_word is set, not when it sees itself NOTIFIED: its waker still reads its record until then. (WORD)
+ * A kernel thread goes on only when its wake_word is set, not when it sees itself NOTIFIED: its
+ * waker still reads its record until then. (WORD)
  */
 static void wait_for_word(struct weft_thread *self)
 {
@@ -83,7 +88,8 @@ static void kernel_park(struct weft_thread *self, int64_t deadline_ns)
 	}
 }
 
-int weft__kernel_park_poll(struct weft_thread *self, int fd, uint32_t wanted, int64_t deadline_ns, uint32_t *out_ready)
+int weft__kernel_park_poll(struct weft_thread *self, int fd, uint32_t wanted, int64_t deadline_ns,
+			   uint32_t *out_ready)
 {
 	const uint64_t ticket = atomic_load_acquire(&self->park);
 	int result;
@@ -110,8 +116,12 @@ int weft__kernel_park_poll(struct weft_thread *self, int fd, uint32_t wanted, in
 				continue;
 			break;
 		}
-		/* Readiness, deadline or failure: claim ourselves. Lost: the waker rings, then sets the word. */
-		if (weft__claim(self, ticket, result > 0 ? 0 : result == 0 ? 0 : result) == WEFT__CLAIM_LOST) {
+		/* Readiness, deadline or failure: claim ourselves. Lost: the waker rings, then sets
+		 * the word. */
+		if (weft__claim(self, ticket,
+				result > 0    ? 0
+				: result == 0 ? 0
+					      : result) == WEFT__CLAIM_LOST) {
 			wait_for_word(self);
 			weft__sys_bell_clear(self->bell);
 		} else if (result > 0) {
@@ -131,7 +141,8 @@ int weft__park(struct weft_thread *self, const char *reason, int64_t deadline_ns
 	struct weft__processor *processor;
 	bool between_brackets = false;
 
-	weft__assert(WEFT__PARK_STATE(park) == WEFT__ARMED || WEFT__PARK_STATE(park) == WEFT__NOTIFIED);
+	weft__assert(WEFT__PARK_STATE(park) == WEFT__ARMED ||
+		     WEFT__PARK_STATE(park) == WEFT__NOTIFIED);
 	if (WEFT__PARK_STATE(park) == WEFT__ARMED) {
 		/* SEEN: since_ns before reason, for the inspector. */
 		if (unlikely(weft__thread_is_kernel(self))) {
@@ -141,15 +152,19 @@ int weft__park(struct weft_thread *self, const char *reason, int64_t deadline_ns
 		} else {
 			processor = self->carrier->processor;
 			between_brackets = processor == NULL;
-			atomic_store_relaxed(&self->since_ns, likely(!between_brackets) ? processor->clock_ns : weft__sys_now());
+			atomic_store_relaxed(&self->since_ns, likely(!between_brackets)
+								      ? processor->clock_ns
+								      : weft__sys_now());
 			atomic_store_release(&self->reason, reason);
 			if (deadline_ns != WEFT_FOREVER) {
-				/* Without a processor (between blocking brackets) any wheel of the scheduler serves. */
+				/* Without a processor (between blocking brackets) any wheel of the
+				 * scheduler serves. */
 				if (processor == NULL)
 					processor = self->sched->processors[0];
 				weft__timer_add(&processor->wheel, self, park, deadline_ns);
 				if (unlikely(self->carrier->processor == NULL))
-					weft__wake_idle_global(self->sched); /* a sleeper must see the new deadline */
+					/* a sleeper must see the new deadline */
+					weft__wake_idle_global(self->sched);
 			}
 			weft__switch_away(self, WEFT__AFTER_PARK);
 			if (deadline_ns != WEFT_FOREVER)
@@ -173,7 +188,9 @@ static void ready_kernel(struct weft_thread *thread)
 	if (atomic_load_relaxed(&thread->in_poll))
 		weft__sys_bell_ring(thread->bell);
 	atomic_store_release(word, 1);
-	weft__sys_wake(word, 1); /* perhaps of memory that is another's by now: a wake for no reason, which all our waits bear */
+	/* perhaps of memory that is another's by now: a wake for no reason, which all our waits
+	 * bear */
+	weft__sys_wake(word, 1);
 }
 
 static void ready_at(struct weft_thread *thread, bool hot)

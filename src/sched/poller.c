@@ -30,8 +30,9 @@ int weft__poller_open(struct weft__poller *out_poller)
 		return error;
 	}
 	/*
-	 * Added, the bell may bring an event that is no ring: it can be written. That is taken now. Beside the first ring it could
-	 * be reported again, by then as a ring too, and one ring would count as two.
+	 * Added, the bell may bring an event that is no ring: it can be written. That is taken now.
+	 * Beside the first ring it could be reported again, by then as a ring too, and one ring
+	 * would count as two.
 	 */
 	while (weft__sys_poller_wait(set, &first, 1, 0) == -EINTR)
 		;
@@ -67,7 +68,8 @@ int weft__poller_once(struct weft__poller *poller, int fd, uint32_t wanted, uint
 	int error = weft__sys_poller_once(poller->set, fd, wanted, tag);
 
 	if (error == 0)
-		atomic_store_relaxed(&poller->fds, UINT32_C(1) << 30); /* never empty again: nobody says when it leaves */
+		/* never empty again: nobody says when it leaves */
+		atomic_store_relaxed(&poller->fds, UINT32_C(1) << 30);
 	return error;
 }
 
@@ -77,9 +79,11 @@ void weft__poller_remove(struct weft__poller *poller, int fd)
 		atomic_add_relaxed(&poller->fds, UINT32_MAX);
 }
 
-void weft__poller_wait(struct weft__poller *poller, int64_t deadline_ns, struct weft__poller_batch *out_batch)
+void weft__poller_wait(struct weft__poller *poller, int64_t deadline_ns,
+		       struct weft__poller_batch *out_batch)
 {
-	out_batch->count = weft__sys_poller_wait(poller->set, out_batch->events, WEFT__POLLER_BATCH, deadline_ns);
+	out_batch->count = weft__sys_poller_wait(poller->set, out_batch->events, WEFT__POLLER_BATCH,
+						 deadline_ns);
 	atomic_add_relaxed(&poller->waits, 1);
 }
 
@@ -89,7 +93,8 @@ bool weft__poller_deliver(const struct weft__poller_batch *batch)
 	bool rung = false;
 
 	for (int i = 0; i < batch->count; i++)
-		if (events[i].tag == BELL_TAG) /* added, it brings an event that is no ring: it can be written */
+		/* added, it brings an event that is no ring: it can be written */
+		if (events[i].tag == BELL_TAG)
 			rung |= (events[i].ready & WEFT__POLL_READ) != 0;
 		else
 			weft__poller_events->event(events[i].tag, events[i].ready);

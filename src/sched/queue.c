@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Putting threads where they will run: the processor's own queue, or the scheduler's global one, which takes any number. */
+/* Putting threads where they will run: the processor's own queue, or the scheduler's global one,
+ * which takes any number. */
 #include "sched/engine.h"
 #include "sys/spin.h"
 
@@ -19,8 +20,9 @@ void weft__global_push(struct weft_sched *sched, struct weft_thread *thread)
 }
 
 /*
- * Once the thread is pushed it may run and end, and with it the scheduler, while we have yet to wake a carrier. So whoever
- * takes the scheduler away waits for visitors: each is counted before its push, and so before live can become 0. (VISIT)
+ * Once the thread is pushed it may run and end, and with it the scheduler, while we have yet to
+ * wake a carrier. So whoever takes the scheduler away waits for visitors: each is counted before
+ * its push, and so before live can become 0. (VISIT)
  */
 void weft__global_visit(struct weft_sched *sched, struct weft_thread *thread)
 {
@@ -44,7 +46,8 @@ struct weft_thread *weft__global_take(struct weft__processor *processor)
 		/* A fair share, so that the other processors find some too. */
 		uint32_t share = sched->global_count / sched->processor_count + 1;
 
-		for (last = first; taken < share && taken < GLOBAL_BATCH && last->next != NULL; taken++)
+		for (last = first; taken < share && taken < GLOBAL_BATCH && last->next != NULL;
+		     taken++)
 			last = last->next;
 		sched->global_first = last->next;
 		if (last->next == NULL)
@@ -59,7 +62,8 @@ struct weft_thread *weft__global_take(struct weft__processor *processor)
 		last = rest->next;
 		weft__enqueue(processor, rest);
 	}
-	/* MOVE: in our hands they were in no queue, so a carrier that went to sleep meanwhile has not seen them. */
+	/* MOVE: in our hands they were in no queue, so a carrier that went to sleep meanwhile has
+	 * not seen them. */
 	if (taken > 1 && sched->processor_count > 1)
 		weft__wake_idle(sched);
 	return first;

@@ -56,9 +56,11 @@ bool weft__runq_grow(struct weft__runq *queue)
 	ring = make_ring((old->mask + 1) * 2);
 	if (ring == NULL)
 		return false;
-	/* Thieves may take some of these meanwhile: then the copies lie before the head, where nobody looks. */
+	/* Thieves may take some of these meanwhile: then the copies lie before the head, where
+	 * nobody looks. */
 	for (uint64_t i = head; i != queue->tail; i++)
-		atomic_store_relaxed(&ring->slots[i & ring->mask], atomic_load_relaxed(&old->slots[i & old->mask]));
+		atomic_store_relaxed(&ring->slots[i & ring->mask],
+				     atomic_load_relaxed(&old->slots[i & old->mask]));
 	ring->older = old;
 	atomic_store_release(&queue->ring, ring); /* RING: before the tail that needs it */
 	return true;
@@ -69,8 +71,9 @@ uint32_t weft__runq_steal(struct weft__runq *from, struct weft__runq *to)
 	uint64_t head = atomic_load_acquire(&from->head);
 
 	for (;;) {
-		/* Head first: so that the count is not too small by more than what was taken. Tail before ring (RING): a ring that is read after
-		 * a tail holds all up to that tail. */
+		/* Head first: so that the count is not too small by more than what was taken. Tail
+		 * before ring (RING): a ring that is read after a tail holds all up to that
+		 * tail. */
 		uint64_t tail = atomic_load_acquire(&from->tail);
 		struct weft__ring *ring = atomic_load_acquire(&from->ring);
 		uint32_t count = (uint32_t)(tail - head);
@@ -78,7 +81,8 @@ uint32_t weft__runq_steal(struct weft__runq *from, struct weft__runq *to)
 
 		if (count == 0)
 			return 0;
-		/* A head read long ago and a tail read now can span more than there ever was: the claim below fails then. */
+		/* A head read long ago and a tail read now can span more than there ever was: the
+		 * claim below fails then. */
 		if (taken > ring->mask) {
 			head = atomic_load_acquire(&from->head);
 			continue;
@@ -91,8 +95,9 @@ uint32_t weft__runq_steal(struct weft__runq *from, struct weft__runq *to)
 		if (taken == 0)
 			return 0;
 		for (uint32_t i = 0; i < taken; i++)
-			atomic_store_relaxed(&to->ring->slots[(to->tail + i) & to->ring->mask],
-					     atomic_load_relaxed(&ring->slots[(head + i) & ring->mask]));
+			atomic_store_relaxed(
+				&to->ring->slots[(to->tail + i) & to->ring->mask],
+				atomic_load_relaxed(&ring->slots[(head + i) & ring->mask]));
 		if (atomic_cas_acq_rel(&from->head, &head, head + taken)) {
 			atomic_store_release(&to->tail, to->tail + taken); /* PUSH */
 			return taken;

@@ -3,17 +3,20 @@
  * The run queue of a processor: a ring that grows, first in first out, and a hot slot before it.
  *
  *   owner    pushes at the tail, pops at the head, puts into and takes from the hot slot
- *   thieves  take the older half from the head; the hot slot last, and only when they have seen the same thread in it before
+ *   thieves  take the older half from the head; the hot slot last, and only when they have seen the
+ *   same thread in it before
  *
- * head moves only by compare-and-swap from what was read, and only forward, so the slots between a head and a tail that
- * were read together are not overwritten while that head stands: a thief copies first and then claims all it copied in one
- * compare-and-swap. A grown ring is published before the tail that needs it (label RING); the old rings stay until the
- * end, for a thief that still reads one. Indices are 64-bit, so that none ever comes round.
+ * head moves only by compare-and-swap from what was read, and only forward, so the slots between a
+ * head and a tail that were read together are not overwritten while that head stands: a thief
+ * copies first and then claims all it copied in one compare-and-swap. A grown ring is published
+ * before the tail that needs it (label RING); the old rings stay until the end, for a thief that
+ * still reads one. Indices are 64-bit, so that none ever comes round.
  * When no thief exists (`alone`: one processor) the head is moved by a plain store.
  *
- * When a ring cannot grow (no memory) the push is refused and the thread goes to the scheduler's global queue, which needs no memory.
- * models/runqueue.pml is this protocol. Rejected: Chase-Lev (its owner is last in first out), a fixed ring that spills into the global
- * queue (with more threads than slots the spilled ones ran 60 times less often).
+ * When a ring cannot grow (no memory) the push is refused and the thread goes to the scheduler's
+ * global queue, which needs no memory. models/runqueue.pml is this protocol. Rejected: Chase-Lev
+ * (its owner is last in first out), a fixed ring that spills into the global queue (with more
+ * threads than slots the spilled ones ran 60 times less often).
  */
 #ifndef WEFT_SCHED_RUNQ_H
 #define WEFT_SCHED_RUNQ_H
@@ -43,7 +46,7 @@ struct weft__runq {
 	bool alone;
 	/* all */
 	uint64_t head weft__aligned(WEFT__CACHE_LINE); /* atomic */
-	struct weft_thread *hot;                      /* atomic */
+	struct weft_thread *hot;                       /* atomic */
 };
 
 int weft__runq_init(struct weft__runq *queue, bool alone);
@@ -52,7 +55,8 @@ bool weft__runq_grow(struct weft__runq *queue) weft__cold;
 
 static inline uint32_t weft__runq_count(struct weft__runq *queue)
 {
-	/* For others than the owner an estimate. Head is read first, so it cannot seem to pass the tail. */
+	/* For others than the owner an estimate. Head is read first, so it cannot seem to pass the
+	 * tail. */
 	uint64_t head = atomic_load_acquire(&queue->head);
 
 	return (uint32_t)(atomic_load_acquire(&queue->tail) - head);
@@ -97,11 +101,14 @@ static inline struct weft_thread *weft__runq_peek(struct weft__runq *queue, uint
 {
 	uint64_t index = atomic_load_relaxed(&queue->head) + skipped;
 
-	return index < queue->tail ? atomic_load_relaxed(&queue->ring->slots[index & queue->ring->mask]) : NULL;
+	return index < queue->tail
+		       ? atomic_load_relaxed(&queue->ring->slots[index & queue->ring->mask])
+		       : NULL;
 }
 
 /* Owner. Puts a thread into the hot slot; returns the one that was there, or NULL. */
-static inline struct weft_thread *weft__runq_hot_put(struct weft__runq *queue, struct weft_thread *thread)
+static inline struct weft_thread *weft__runq_hot_put(struct weft__runq *queue,
+						     struct weft_thread *thread)
 {
 	struct weft_thread *old = atomic_load_relaxed(&queue->hot);
 
@@ -131,7 +138,8 @@ static inline struct weft_thread *weft__runq_hot_take(struct weft__runq *queue)
 	return atomic_swap_acq_rel(&queue->hot, NULL);
 }
 
-/* Thief: the owner of `to` moves the older half of `from` to it. Returns how many; 0: nothing there, or others were quicker. */
+/* Thief: the owner of `to` moves the older half of `from` to it. Returns how many; 0: nothing
+ * there, or others were quicker. */
 uint32_t weft__runq_steal(struct weft__runq *from, struct weft__runq *to);
 
 /* Thief: takes the hot thread if it is still `seen`. */

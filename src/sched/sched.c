@@ -2,10 +2,12 @@
 /*
  * Scheduler: made, run and ended.
  *
- * When it has ended: `live` counts the threads, and the credit that processors hold: threads they may start without
- * counting. A processor takes credit in blocks, gets one back when a thread ends on it, and returns all of it before it
- * sleeps. So live is never less than the number of threads, and when every processor sleeps it is that number. Whoever brings it to 0 tells those who
- * wait. (Rejected: summing plain counters of the processors; such a sum can be 0 while a thread lives, because it is not of one instant.)
+ * When it has ended: `live` counts the threads, and the credit that processors hold: threads they
+ * may start without counting. A processor takes credit in blocks, gets one back when a thread ends
+ * on it, and returns all of it before it sleeps. So live is never less than the number of threads,
+ * and when every processor sleeps it is that number. Whoever brings it to 0 tells those who wait.
+ * (Rejected: summing plain counters of the processors; such a sum can be 0 while a thread lives,
+ * because it is not of one instant.)
  */
 #include <string.h>
 
@@ -55,7 +57,8 @@ bool weft__live_start(struct weft_sched *sched, struct weft__processor *processo
 		processor->credit--;
 		return true;
 	}
-	/* From outside: counted before `ending` is read, and who ends sets that before he reads live, so one of the two sees the other. (END) */
+	/* From outside: counted before `ending` is read, and who ends sets that before he reads
+	 * live, so one of the two sees the other. (END) */
 	atomic_add_acq_rel(&sched->live, 1);
 	weft__sys_full_barrier();
 	if (inside || !atomic_load_acquire(&sched->ending))
@@ -124,8 +127,9 @@ static void free_processor(struct weft__processor *processor)
 }
 
 /*
- * Who walks through threads' records follows them to their carriers. All of ours have ended, and say so (their carriers have
- * been joined since): whoever begins to walk after this does not follow them. (WALK)
+ * Who walks through threads' records follows them to their carriers. All of ours have ended, and
+ * say so (their carriers have been joined since): whoever begins to walk after this does not follow
+ * them. (WALK)
  */
 static void await_walkers(void)
 {
@@ -140,25 +144,28 @@ static void await_walkers(void)
 	}
 }
 
-/* Ends the carriers and frees everything; no thread lives. Also for a scheduler that was half made. */
+/* Ends the carriers and frees everything; no thread lives. Also for a scheduler that was half
+ * made. */
 static void take_away(struct weft_sched *sched)
 {
 	struct weft__list *item;
 
 	weft__spin_lock(&sched->lock);
 	atomic_store_release(&sched->stopping, true);
-	weft__list_for (link, &sched->spares)
+	weft__list_for(link, &sched->spares)
 		weft__carrier_wake(container_of(link, struct weft__carrier, spare));
 	weft__spin_unlock(&sched->lock);
 	weft__poller_ring(&sched->poller);
-	/* All have ended before any record goes: they look at each other's (owner words, the list of spares). */
-	weft__list_for (link, &sched->carriers)
+	/* All have ended before any record goes: they look at each other's (owner words, the list
+	 * of spares). */
+	weft__list_for(link, &sched->carriers)
 		weft__sys_thread_join(container_of(link, struct weft__carrier, all)->kernel_thread);
 	await_walkers();
 	while ((item = weft__list_pop(&sched->carriers)) != NULL) {
 		struct weft__carrier *carrier = container_of(item, struct weft__carrier, all);
 
-		weft__sys_unreserve(carrier, (sizeof *carrier + WEFT__PAGE - 1) & ~(WEFT__PAGE - 1));
+		weft__sys_unreserve(carrier,
+				    (sizeof *carrier + WEFT__PAGE - 1) & ~(WEFT__PAGE - 1));
 	}
 	while (atomic_load_acquire(&sched->visitors) != 0) /* VISIT */
 		weft__sys_thread_yield();
@@ -209,7 +216,8 @@ static int make(const weft_sched_options *options, const char *name, struct weft
 	sched->processors = (struct weft__processor **)(sched + 1);
 	weft__list_init(&sched->carriers);
 	weft__list_init(&sched->spares);
-	weft__thread_name_copy(sched->name, options != NULL && options->name != NULL ? options->name : name, NULL);
+	weft__thread_name_copy(
+		sched->name, options != NULL && options->name != NULL ? options->name : name, NULL);
 	error = weft__poller_open(&sched->poller);
 	if (error < 0) {
 		weft__sys_unreserve(sched, bytes);
@@ -245,7 +253,8 @@ static void wait_ended(struct weft_sched *sched)
 	weft__sys_full_barrier(); /* END */
 	for (;;) {
 		weft__waitq_lock(&sched->ended);
-		/* Whoever brings live to 0 takes this lock after it: we see the 0, or he sees us. */
+		/* Whoever brings live to 0 takes this lock after it: we see the 0, or he sees
+		 * us. */
 		if (atomic_load_acquire(&sched->live) == 0) {
 			weft__waitq_unlock(&sched->ended);
 			return;
@@ -326,7 +335,7 @@ int weft__sched_walk(int (*visit)(void *arg, struct weft_sched *sched), void *ar
 
 	weft__spin_lock(&registry.lock);
 	if (registry.ready)
-		weft__list_for (link, &registry.all) {
+		weft__list_for(link, &registry.all) {
 			result = visit(arg, container_of(link, struct weft_sched, all));
 			if (result != 0)
 				break;

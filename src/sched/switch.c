@@ -2,12 +2,13 @@
 /*
  * The switch from one thread to the next on a carrier.
  *
- * A thread that gives way picks its successor and switches to it directly. What must happen to it afterwards, when its
- * registers are saved and nobody runs on its stack, is noted in the carrier and done by the successor, first thing
- * (finish): put it back into a queue, declare it parked, or take it away.
+ * A thread that gives way picks its successor and switches to it directly. What must happen to it
+ * afterwards, when its registers are saved and nobody runs on its stack, is noted in the carrier
+ * and done by the successor, first thing (finish): put it back into a queue, declare it parked, or
+ * take it away.
  *
- * After a switch returns, the thread may be on another carrier: everything is read again through self->carrier, which whoever
- * switched here has set.
+ * After a switch returns, the thread may be on another carrier: everything is read again through
+ * self->carrier, which whoever switched here has set.
  */
 #include "base/panic.h"
 #include "sched/engine.h"
@@ -78,16 +79,19 @@ static weft__always_inline void finish(struct weft__carrier *carrier)
 		finish_slow(carrier);
 		return;
 	}
-	/* Only its waker can have changed it, and only to NOTIFIED. Release: whoever claims it as PARKED runs it. (PARK) */
+	/* Only its waker can have changed it, and only to NOTIFIED. Release: whoever claims it as
+	 * PARKED runs it. (PARK) */
 	previous = carrier->previous;
 	park = (atomic_load_relaxed(&previous->park) & ~UINT64_C(0xffff)) | WEFT__ARMED;
-	if (unlikely(!atomic_cas_acq_rel(&previous->park, &park, park - WEFT__ARMED + WEFT__PARKED)))
+	if (unlikely(
+		    !atomic_cas_acq_rel(&previous->park, &park, park - WEFT__ARMED + WEFT__PARKED)))
 		enqueue_again(carrier, previous);
 }
 
 /*
- * Many threads that take turns are cold each time. So the record of the one after the next is fetched, and the frames of the next,
- * whose record was fetched before. Alone only: there no other takes it, and with it its memory, away.
+ * Many threads that take turns are cold each time. So the record of the one after the next is
+ * fetched, and the frames of the next, whose record was fetched before. Alone only: there no other
+ * takes it, and with it its memory, away.
  */
 static weft__always_inline void foresee(struct weft__runq *queue)
 {
@@ -108,7 +112,8 @@ static weft__always_inline struct weft_thread *pick(struct weft__processor *proc
 	atomic_bump(&processor->switches, 1);
 	if (unlikely(processor->switches >= processor->check_at))
 		weft__look_around(processor);
-	if (atomic_load_relaxed(&processor->queue.hot) != NULL && processor->hot_runs < WEFT__HOT_RUNS_MAX) {
+	if (atomic_load_relaxed(&processor->queue.hot) != NULL &&
+	    processor->hot_runs < WEFT__HOT_RUNS_MAX) {
 		next = weft__runq_hot_take(&processor->queue);
 		if (next != NULL) {
 			processor->hot_runs++;
@@ -127,7 +132,8 @@ struct weft_thread *weft__pick(struct weft__processor *processor)
 	return pick(processor);
 }
 
-static weft__always_inline void switch_to(struct weft_thread *self, struct weft_thread *next, enum weft__after after)
+static weft__always_inline void switch_to(struct weft_thread *self, struct weft_thread *next,
+					  enum weft__after after)
 {
 	struct weft__carrier *carrier = self->carrier;
 
@@ -181,7 +187,8 @@ int weft_yield(void)
 	}
 	next = pick(processor);
 	if (unlikely(next == NULL)) {
-		/* Alone here, so this costs nobody a turn: look further, for a thread that yields in a loop waits for something. */
+		/* Alone here, so this costs nobody a turn: look further, for a thread that yields
+		 * in a loop waits for something. */
 		weft__look_around(processor);
 		next = weft__pick(processor);
 		if (next == NULL)

@@ -26,7 +26,8 @@ void weft__thread_name_copy(char *to, const char *name, const struct weft_thread
 	}
 }
 
-int weft_thread_spawn(weft_function *function, void *arg, const weft_thread_options *options, weft_thread **out_thread)
+int weft_thread_spawn(weft_function *function, void *arg, const weft_thread_options *options,
+		      weft_thread **out_thread)
 {
 	struct weft_thread *self = weft__arch_self();
 	weft_kind kind = options != NULL ? options->kind : WEFT_KIND_DEFAULT;
@@ -42,7 +43,8 @@ int weft_thread_spawn(weft_function *function, void *arg, const weft_thread_opti
 	case WEFT_KERNEL:
 		return weft__kernel_spawn(function, arg, options, out_thread);
 	case WEFT_LIGHT:
-		return sched != NULL ? weft__light_spawn(sched, function, arg, options, out_thread) : -EINVAL;
+		return sched != NULL ? weft__light_spawn(sched, function, arg, options, out_thread)
+				     : -EINVAL;
 	case WEFT_USER:
 		return -ENOTSUP;
 	default:
@@ -74,7 +76,8 @@ static int join(struct weft_thread *thread, bool only_look, int64_t deadline_ns,
 		if (thread->ended == WEFT__ENDED_YES)
 			break;
 		/* Detached, or another waits already. */
-		if (thread->ended == WEFT__ENDED_DETACHED || !weft__waitq_is_empty(&thread->joiners))
+		if (thread->ended == WEFT__ENDED_DETACHED ||
+		    !weft__waitq_is_empty(&thread->joiners))
 			code = -EINVAL;
 		else if (only_look)
 			code = -EBUSY;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The control block of a thread. A user-level thread's lies in the top page of its stack, a kernel thread's in the heap,
- * a carrier's loop has one inside its carrier: whatever runs on a kernel thread of ours has one, and weft__arch_self is it.
+ * The control block of a thread. A user-level thread's lies in the top page of its stack, a kernel
+ * thread's in the heap, a carrier's loop has one inside its carrier: whatever runs on a kernel
+ * thread of ours has one, and weft__arch_self is it.
  *
  * Kept small: a parked light thread with its frames must stay within one page.
  */
@@ -39,15 +40,17 @@ struct weft__blocking_table {
 };
 
 struct weft_thread {
-	/* The engine's, at every switch. sp and next: whoever owns the thread (its queue, its carrier). */
+	/* The engine's, at every switch. sp and next: whoever owns the thread (its queue, its
+	 * carrier). */
 	void *sp;
-	struct weft__carrier *carrier; /* it runs there; stale otherwise; NULL for ever on kernel threads */
-	uint64_t park;                 /* atomic, see park.h */
-	struct weft_thread *next;      /* link in a queue, in a wakes list, in a cache of stacks */
-	struct weft_sched *sched;      /* constant; NULL: a kernel thread */
-	const char *reason;            /* atomic: what it waits for; NULL: it does not */
-	int64_t since_ns;              /* atomic: since when, by the processor's clock */
-	uint64_t switches;             /* atomic: how often it was given a CPU */
+	/* it runs there; stale otherwise; NULL for ever on kernel threads */
+	struct weft__carrier *carrier;
+	uint64_t park;            /* atomic, see park.h */
+	struct weft_thread *next; /* link in a queue, in a wakes list, in a cache of stacks */
+	struct weft_sched *sched; /* constant; NULL: a kernel thread */
+	const char *reason;       /* atomic: what it waits for; NULL: it does not */
+	int64_t since_ns;         /* atomic: since when, by the processor's clock */
+	uint64_t switches;        /* atomic: how often it was given a CPU */
 
 	struct weft__timer timer; /* beside the line above: firing touches both */
 
@@ -67,7 +70,7 @@ struct weft_thread {
 	uint8_t ended; /* guarded by joiners.lock */
 	uint8_t joined;
 
-	weft__waitq joiners; /* at most one; its lock guards `ended` */
+	weft__waitq joiners;      /* at most one; its lock guards `ended` */
 	struct weft__fiber fiber; /* the sanitizers' idea of it; nothing otherwise */
 
 	/* Kernel threads. */
@@ -80,8 +83,8 @@ struct weft_thread {
 	weft__sys_thread kernel_thread;
 
 	char name[WEFT__NAME_BYTES];
-	void *stack_low;   /* constant */
-	void *io; 	   /* the I/O floor's, of this thread alone */
+	void *stack_low; /* constant */
+	void *io;        /* the I/O floor's, of this thread alone */
 };
 
 /* Makes a record for a foreign kernel thread. */
@@ -107,17 +110,21 @@ uint64_t weft__thread_id_next(uint64_t count); /* the first of that many */
 void weft__thread_name_copy(char *to, const char *name, const struct weft_thread *parent);
 
 /* kernel.c */
-int weft__kernel_spawn(weft_function *function, void *arg, const weft_thread_options *options, weft_thread **out_thread);
+int weft__kernel_spawn(weft_function *function, void *arg, const weft_thread_options *options,
+		       weft_thread **out_thread);
 void weft__kernel_exit(struct weft_thread *self, int result) __attribute__((noreturn));
 void weft__kernel_free(struct weft_thread *thread);
-int weft__kernel_walk(int (*visit)(void *arg, struct weft_thread *thread), void *arg); /* under the registry's lock */
-/* Waits, until claimed, in weft__sys_poll on that descriptor instead of on the word. Kernel threads only. *out_ready: what it is ready for, when that is
- * what ended the wait (the code is then 0 and the wait claimed by itself). */
-int weft__kernel_park_poll(struct weft_thread *self, int fd, uint32_t wanted, int64_t deadline_ns, uint32_t *out_ready);
+/* under the registry's lock */
+int weft__kernel_walk(int (*visit)(void *arg, struct weft_thread *thread), void *arg);
+/* Waits, until claimed, in weft__sys_poll on that descriptor instead of on the word. Kernel threads
+ * only. *out_ready: what it is ready for, when that is what ended the wait (the code is then 0 and
+ * the wait claimed by itself). */
+int weft__kernel_park_poll(struct weft_thread *self, int fd, uint32_t wanted, int64_t deadline_ns,
+			   uint32_t *out_ready);
 
 /* light.c */
-int weft__light_spawn(struct weft_sched *sched, weft_function *function, void *arg, const weft_thread_options *options,
-		      weft_thread **out_thread);
+int weft__light_spawn(struct weft_sched *sched, weft_function *function, void *arg,
+		      const weft_thread_options *options, weft_thread **out_thread);
 void weft__light_exit(struct weft_thread *self, int result) __attribute__((noreturn));
 void weft__light_free(struct weft_thread *thread);
 

@@ -24,5 +24,6 @@ int weft_sleep(int64_t duration_ns)
 	if (duration_ns <= 0)
 		return weft_yield();
 	now_ns = weft__sys_now();
-	return weft_sleep_until(duration_ns < WEFT_FOREVER - now_ns ? now_ns + duration_ns : WEFT_FOREVER);
+	return weft_sleep_until(duration_ns < WEFT_FOREVER - now_ns ? now_ns + duration_ns
+								    : WEFT_FOREVER);
 }

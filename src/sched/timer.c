@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Timer wheel; see timer.h. Slots are numbered by time: slot s is [s, s+1) * 16.4 us. A timer of one of the next 1,024
- * slots is near, at s modulo 1,024. One further off lies at the far level of the highest digit in which s differs from now_slot (after
- * the low 10 bits, 6 bits a level), in the slot that this digit names. So what lies at a far level is later than what
- * lies at the far levels below, and within a level the digits say the order: the next thing to do is at the first near
- * slot or at the first slot of the lowest occupied far level, whose timers then move down.
+ * Timer wheel; see timer.h. Slots are numbered by time: slot s is [s, s+1) * 16.4 us. A timer of
+ * one of the next 1,024 slots is near, at s modulo 1,024. One further off lies at the far level of
+ * the highest digit in which s differs from now_slot (after the low 10 bits, 6 bits a level), in
+ * the slot that this digit names. So what lies at a far level is later than what lies at the far
+ * levels below, and within a level the digits say the order: the next thing to do is at the first
+ * near slot or at the first slot of the lowest occupied far level, whose timers then move down.
  */
 #include "sched/timer.h"
 
@@ -35,7 +36,8 @@ void weft__wheel_init(struct weft__wheel *wheel, int64_t now_ns)
 
 /* ---- places */
 
-static struct weft__list *place_at(struct weft__wheel *wheel, uint16_t place, uint64_t **out_word, uint64_t *out_bit)
+static struct weft__list *place_at(struct weft__wheel *wheel, uint16_t place, uint64_t **out_word,
+				   uint64_t *out_bit)
 {
 	unsigned level = place >> WEFT__WHEEL_NEAR_BITS;
 	unsigned index = place & (WEFT__WHEEL_NEAR - 1);
@@ -60,14 +62,16 @@ static uint16_t place_of(const struct weft__wheel *wheel, int64_t deadline_ns)
 	if (slot - wheel->now_slot < (int64_t)WEFT__WHEEL_NEAR)
 		return (uint16_t)(slot & (WEFT__WHEEL_NEAR - 1));
 	differs = (uint64_t)(slot ^ wheel->now_slot);
-	level = (63u - (unsigned)__builtin_clzll(differs) - WEFT__WHEEL_NEAR_BITS) / WEFT__WHEEL_FAR_BITS;
+	level = (63u - (unsigned)__builtin_clzll(differs) - WEFT__WHEEL_NEAR_BITS) /
+		WEFT__WHEEL_FAR_BITS;
 	digit = (unsigned)(slot >> far_shift(level)) & (WEFT__WHEEL_FAR - 1);
 	return (uint16_t)((level + 1) << WEFT__WHEEL_NEAR_BITS | digit);
 }
 
 /*
- * A slot is a list of cold threads, and walking it would be one cache miss after the other. So the one that came AHEAD places
- * before, which is still warm, notes where this one lies, for the walk to fetch early.
+ * A slot is a list of cold threads, and walking it would be one cache miss after the other. So the
+ * one that came AHEAD places before, which is still warm, notes where this one lies, for the walk
+ * to fetch early.
  */
 static void note_ahead(struct weft__list *slot, const struct weft__timer *timer)
 {
@@ -113,7 +117,8 @@ static int first_near(const struct weft__wheel *wheel)
 	/* Once round, and the word of now again: its low bits are the last slots. */
 	for (unsigned i = 0; i <= words; i++) {
 		if (word != 0) {
-			unsigned index = (now / 64 + i) % words * 64 + (unsigned)__builtin_ctzll(word);
+			unsigned index =
+				(now / 64 + i) % words * 64 + (unsigned)__builtin_ctzll(word);
 
 			return (int)((index - now) & (WEFT__WHEEL_NEAR - 1));
 		}
@@ -133,7 +138,8 @@ static bool first_far(const struct weft__wheel *wheel, int64_t *out_slot, uint16
 			continue;
 		/* All of them lie after the digit of now. */
 		digit = (unsigned)__builtin_ctzll(wheel->far_used[level]);
-		*out_slot = ((wheel->now_slot >> shift & ~(int64_t)(WEFT__WHEEL_FAR - 1)) | digit) << shift;
+		*out_slot = ((wheel->now_slot >> shift & ~(int64_t)(WEFT__WHEEL_FAR - 1)) | digit)
+			    << shift;
 		*out_place = (uint16_t)((level + 1) << WEFT__WHEEL_NEAR_BITS | digit);
 		return true;
 	}
@@ -146,7 +152,8 @@ static bool next_stop(const struct weft__wheel *wheel, int64_t *out_slot, uint16
 	int near = first_near(wheel);
 
 	/* At a tie the far one: what it moves down may be due first. */
-	if (first_far(wheel, out_slot, out_place) && (near < 0 || *out_slot <= wheel->now_slot + near))
+	if (first_far(wheel, out_slot, out_place) &&
+	    (near < 0 || *out_slot <= wheel->now_slot + near))
 		return true;
 	if (near < 0)
 		return false;
@@ -156,8 +163,9 @@ static bool next_stop(const struct weft__wheel *wheel, int64_t *out_slot, uint16
 }
 
 /*
- * The least deadline of a slot; of a crowded one far off, the slot's beginning. A near slot is searched whole: its beginning
- * may have passed, and a sleeper that asks again and again would burn what is left of it.
+ * The least deadline of a slot; of a crowded one far off, the slot's beginning. A near slot is
+ * searched whole: its beginning may have passed, and a sleeper that asks again and again would burn
+ * what is left of it.
  */
 static int64_t least_deadline(struct weft__wheel *wheel, int64_t slot_number, uint16_t place)
 {
@@ -166,7 +174,7 @@ static int64_t least_deadline(struct weft__wheel *wheel, int64_t slot_number, ui
 	unsigned seen = 0;
 	struct weft__list *slot = place_at(wheel, place, &word, &bit);
 
-	weft__list_for (link, slot) {
+	weft__list_for(link, slot) {
 		const struct weft__timer *timer = container_of(link, struct weft__timer, link);
 
 		if (++seen > SCAN_MAX && place >= WEFT__WHEEL_NEAR)
@@ -177,7 +185,8 @@ static int64_t least_deadline(struct weft__wheel *wheel, int64_t slot_number, ui
 	return least_ns;
 }
 
-/* The next far slot may begin before the next near one and yet hold only what is due later: both are asked. */
+/* The next far slot may begin before the next near one and yet hold only what is due later: both
+ * are asked. */
 static int64_t next_deadline(struct weft__wheel *wheel)
 {
 	int64_t near_ns = WEFT_FOREVER, far_ns = WEFT_FOREVER;
@@ -187,16 +196,19 @@ static int64_t next_deadline(struct weft__wheel *wheel)
 
 	if (near >= 0) {
 		slot_number = wheel->now_slot + near;
-		near_ns = least_deadline(wheel, slot_number, (uint16_t)(slot_number & (WEFT__WHEEL_NEAR - 1)));
+		near_ns = least_deadline(wheel, slot_number,
+					 (uint16_t)(slot_number & (WEFT__WHEEL_NEAR - 1)));
 	}
-	if (first_far(wheel, &slot_number, &place) && slot_number << WEFT__WHEEL_SLOT_BITS < near_ns)
+	if (first_far(wheel, &slot_number, &place) &&
+	    slot_number << WEFT__WHEEL_SLOT_BITS < near_ns)
 		far_ns = least_deadline(wheel, slot_number, place);
 	return near_ns < far_ns ? near_ns : far_ns;
 }
 
 /* ---- firing */
 
-static void fire_one(struct weft__wheel *wheel, struct weft__timer *timer, struct weft__wakes *wakes)
+static void fire_one(struct weft__wheel *wheel, struct weft__timer *timer,
+		     struct weft__wakes *wakes)
 {
 	struct weft_thread *thread = container_of(timer, struct weft_thread, timer);
 
@@ -214,7 +226,8 @@ static void fire_one(struct weft__wheel *wheel, struct weft__timer *timer, struc
 	atomic_store_release(&timer->wheel, NULL);
 }
 
-static unsigned fire_slot(struct weft__wheel *wheel, struct weft__list *slot, int64_t now_ns, struct weft__wakes *wakes)
+static unsigned fire_slot(struct weft__wheel *wheel, struct weft__list *slot, int64_t now_ns,
+			  struct weft__wakes *wakes)
 {
 	struct weft__list *link = slot->next;
 	unsigned fired = 0;
@@ -224,7 +237,8 @@ static unsigned fire_slot(struct weft__wheel *wheel, struct weft__list *slot, in
 
 		link = link->next;
 		__builtin_prefetch(timer->ahead, 1);
-		__builtin_prefetch((const void *)((uintptr_t)timer->ahead - WEFT__CACHE_LINE), 1); /* NULL too */
+		/* NULL too */
+		__builtin_prefetch((const void *)((uintptr_t)timer->ahead - WEFT__CACHE_LINE), 1);
 		if (timer->deadline_ns <= now_ns) {
 			fire_one(wheel, timer, wakes);
 			fired++;
@@ -287,7 +301,8 @@ int64_t weft__wheel_next(struct weft__wheel *wheel)
 	return atomic_load_relaxed(&wheel->next_ns);
 }
 
-void weft__timer_add(struct weft__wheel *wheel, struct weft_thread *thread, uint64_t ticket, int64_t deadline_ns)
+void weft__timer_add(struct weft__wheel *wheel, struct weft_thread *thread, uint64_t ticket,
+		     int64_t deadline_ns)
 {
 	struct weft__timer *timer = &thread->timer;
 

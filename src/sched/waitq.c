@@ -25,7 +25,8 @@ static void arm(struct weft__waiter *waiter, struct weft_thread *self)
 	waiter->tag = 0;
 }
 
-void weft__waitq_add(struct weft__waitq *queue, struct weft__waiter *waiter, struct weft_thread *self)
+void weft__waitq_add(struct weft__waitq *queue, struct weft__waiter *waiter,
+		     struct weft_thread *self)
 {
 	arm(waiter, self);
 	waiter->next = NULL;
@@ -37,7 +38,8 @@ void weft__waitq_add(struct weft__waitq *queue, struct weft__waiter *waiter, str
 	queue->last = waiter;
 }
 
-void weft__waitq_add_front(struct weft__waitq *queue, struct weft__waiter *waiter, struct weft_thread *self)
+void weft__waitq_add_front(struct weft__waitq *queue, struct weft__waiter *waiter,
+			   struct weft_thread *self)
 {
 	arm(waiter, self);
 	waiter->prev = NULL;
@@ -73,7 +75,8 @@ static void append(struct weft__wakes *wakes, struct weft_thread *thread)
 	wakes->last = thread;
 }
 
-bool weft__waitq_wake_one(struct weft__waitq *queue, struct weft__waiter *waiter, int code, struct weft__wakes *wakes)
+bool weft__waitq_wake_one(struct weft__waitq *queue, struct weft__waiter *waiter, int code,
+			  struct weft__wakes *wakes)
 {
 	struct weft_thread *thread = waiter->thread;
 	enum weft__claim claim;
@@ -103,11 +106,13 @@ unsigned weft__waitq_wake_all(struct weft__waitq *queue, int code, struct weft__
 	return count;
 }
 
-int weft__waitq_park(struct weft__waitq *queue, struct weft__waiter *waiter, const char *reason, int64_t deadline_ns)
+int weft__waitq_park(struct weft__waitq *queue, struct weft__waiter *waiter, const char *reason,
+		     int64_t deadline_ns)
 {
 	int code = weft__park(waiter->thread, reason, deadline_ns);
 
-	/* Claimed by the deadline: no waker will unlink us, or one has done so and found us lost. */
+	/* Claimed by the deadline: no waker will unlink us, or one has done so and found us
+	 * lost. */
 	if (code == -ETIMEDOUT) {
 		weft__waitq_lock(queue);
 		if (waiter->linked)

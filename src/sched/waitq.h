@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Wait queue: threads of all kinds, in order of arrival, under a spin lock that is held for a few instructions and never
- * across a park. The one core under every primitive. All-zero is empty and unlocked.
+ * Wait queue: threads of all kinds, in order of arrival, under a spin lock that is held for a few
+ * instructions and never across a park. The one core under every primitive. All-zero is empty and
+ * unlocked.
  *
  * The pattern of a wait:
  *
@@ -22,10 +23,12 @@
  *	weft__waitq_unlock(queue);
  *	weft__wakes_ready(&wakes);
  *
- * No wake-up is lost: whether the thing is there and whether somebody waits are decided under the one lock, by both sides.
- * A waiter is on its thread's stack. It cannot go away under a waker: a waker touches it only under the lock, after which it is
- * unlinked, and a waiter that timed out takes the lock before it returns. A waiter whose claim was lost to its deadline is
- * unlinked and passed over, so what is given goes to the next.
+ * No wake-up is lost: whether the thing is there and whether somebody waits are decided under the
+ * one lock, by both sides.
+ * A waiter is on its thread's stack. It cannot go away under a waker: a waker touches it only under
+ * the lock, after which it is unlinked, and a waiter that timed out takes the lock before it
+ * returns. A waiter whose claim was lost to its deadline is unlinked and passed over, so what is
+ * given goes to the next.
  */
 #ifndef WEFT_SCHED_WAITQ_H
 #define WEFT_SCHED_WAITQ_H
@@ -64,21 +67,27 @@ static inline bool weft__waitq_is_empty(const struct weft__waitq *queue)
 }
 
 /* Arms the calling thread and puts it last / first. since_ns and tag are zeroed. */
-void weft__waitq_add(struct weft__waitq *queue, struct weft__waiter *waiter, struct weft_thread *self);
-void weft__waitq_add_front(struct weft__waitq *queue, struct weft__waiter *waiter, struct weft_thread *self);
+void weft__waitq_add(struct weft__waitq *queue, struct weft__waiter *waiter,
+		     struct weft_thread *self);
+void weft__waitq_add_front(struct weft__waitq *queue, struct weft__waiter *waiter,
+			   struct weft_thread *self);
 
 void weft__waitq_remove(struct weft__waitq *queue, struct weft__waiter *waiter);
 
-/* Unlinks and claims the first waiter that can be claimed, with that code; appends it to wakes. False: none. */
+/* Unlinks and claims the first waiter that can be claimed, with that code; appends it to wakes.
+ * False: none. */
 bool weft__waitq_wake(struct weft__waitq *queue, int code, struct weft__wakes *wakes);
-/* The same for a certain waiter of the queue. False: its deadline was first (it is unlinked all the same). */
-bool weft__waitq_wake_one(struct weft__waitq *queue, struct weft__waiter *waiter, int code, struct weft__wakes *wakes);
+/* The same for a certain waiter of the queue. False: its deadline was first (it is unlinked all the
+ * same). */
+bool weft__waitq_wake_one(struct weft__waitq *queue, struct weft__waiter *waiter, int code,
+			  struct weft__wakes *wakes);
 /* All. Returns how many were claimed. */
 unsigned weft__waitq_wake_all(struct weft__waitq *queue, int code, struct weft__wakes *wakes);
 
 /* ---- without the lock */
 /* Parks. Returns the waker's code, or -ETIMEDOUT, in which case the waiter has been unlinked. */
-int weft__waitq_park(struct weft__waitq *queue, struct weft__waiter *waiter, const char *reason, int64_t deadline_ns);
+int weft__waitq_park(struct weft__waitq *queue, struct weft__waiter *waiter, const char *reason,
+		     int64_t deadline_ns);
 
 void weft__wakes_ready(struct weft__wakes *wakes);
 

@@ -28,7 +28,7 @@ static void assert_holds(const struct weft__list *list, const int *wanted, int c
 	const struct weft__list *link = list;
 	int at = 0;
 
-	weft__list_for (each, list) {
+	weft__list_for(each, list) {
 		assert_true(at < count);
 		assert_ptr_equal(container_of(each, struct item, link), &items[wanted[at]]);
 		assert_ptr_equal(each->next->prev, each);
@@ -49,7 +49,7 @@ static void an_empty_list_gives_nothing(void **state)
 	weft__list_init(&list);
 	assert_holds(&list, NULL, 0);
 	assert_null(weft__list_pop(&list));
-	weft__list_for (each, &list)
+	weft__list_for(each, &list)
 		fail();
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * For backtrace_test.sh: a light thread that stops in weft_test_stop, with a frame for each function
- * above it, when another has parked and the other carriers sleep.
+ * For backtrace_test.sh: a light thread that stops in weft_test_stop, with a frame for each
+ * function above it, when another has parked and the other carriers sleep.
  */
 #include <weft/weft.h>
 

@@ -170,7 +170,8 @@ static int be_outside(void *arg)
 	return 0;
 }
 
-/* A processor that runs a thread is not taken from it: who comes back waits until that gives way. */
+/* A processor that runs a thread is not taken from it: who comes back waits until that gives
+ * way. */
 static int keep_from_returning(void *arg)
 {
 	for (int i = 0; i < 20; i++) {

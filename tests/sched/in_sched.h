@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Running a test's body as light threads. cmocka's asserts jump, so a body on a stack of ours uses check() instead. */
+/* Running a test's body as light threads. cmocka's asserts jump, so a body on a stack of ours uses
+ * check() instead. */
 #ifndef WEFT_TESTS_SCHED_IN_SCHED_H
 #define WEFT_TESTS_SCHED_IN_SCHED_H
 
@@ -16,12 +17,13 @@
 
 #include "sched/thread.h"
 
-#define check(condition)                                                                     \
-	do {                                                                                 \
-		if (!(condition)) {                                                          \
-			fprintf(stderr, "%s:%d: %s does not hold\n", __FILE__, __LINE__, #condition); \
-			abort();                                                             \
-		}                                                                            \
+#define check(condition)                                                                 \
+	do {                                                                             \
+		if (!(condition)) {                                                      \
+			fprintf(stderr, "%s:%d: %s does not hold\n", __FILE__, __LINE__, \
+				#condition);                                             \
+			abort();                                                         \
+		}                                                                        \
 	} while (0)
 
 /* Runs body(arg) on 1, 2 and 4 processors; each time it must return 0. */
@@ -30,7 +32,8 @@ static inline void on_processors(weft_function *body, void *arg)
 	static const unsigned counts[] = { 1, 2, 4 };
 
 	for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
-		assert_int_equal(weft_run(body, arg, &(weft_sched_options){ .processors = counts[i] }), 0);
+		assert_int_equal(
+			weft_run(body, arg, &(weft_sched_options){ .processors = counts[i] }), 0);
 }
 
 /* Waits, giving way, until the word has this value. Others must bring that about. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the inspector says of threads, processors and schedulers, at rest and while they come and go. */
+/* What the inspector says of threads, processors and schedulers, at rest and while they come and
+ * go. */
 #include <weft/inspect.h>
 
 #include <errno.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Schedulers: their life, several in one process, work that spreads, idleness, blocking brackets. */
+/* Schedulers: their life, several in one process, work that spreads, idleness, blocking
+ * brackets. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -25,8 +26,11 @@ static void impossible_schedulers_are_refused(void **state)
 {
 	weft_sched *sched = NULL;
 
-	assert_int_equal(weft_sched_create(&(weft_sched_options){ .processors = 1025 }, &sched), -EINVAL);
-	assert_int_equal(weft_sched_create(&(weft_sched_options){ .processors = 2, .strict = true }, &sched), -EINVAL);
+	assert_int_equal(weft_sched_create(&(weft_sched_options){ .processors = 1025 }, &sched),
+			 -EINVAL);
+	assert_int_equal(weft_sched_create(&(weft_sched_options){ .processors = 2, .strict = true },
+					   &sched),
+			 -EINVAL);
 	assert_null(sched);
 }
 
@@ -66,7 +70,10 @@ static void a_scheduler_that_nobody_used_ends(void **state)
 	for (int i = 0; i < 200; i++) {
 		weft_sched *sched;
 
-		assert_int_equal(weft_sched_create(&(weft_sched_options){ .processors = 1 + (unsigned)i % 4 }, &sched), 0);
+		assert_int_equal(weft_sched_create(
+					 &(weft_sched_options){ .processors = 1 + (unsigned)i % 4 },
+					 &sched),
+				 0);
 		assert_int_equal(weft_sched_destroy(sched), 0);
 	}
 }
@@ -108,8 +115,14 @@ static void threads_of_two_schedulers_wake_each_other(void **state)
 
 	assert_int_equal(weft_sched_create(&(weft_sched_options){ .processors = 1 }, &one), 0);
 	assert_int_equal(weft_sched_create(&(weft_sched_options){ .processors = 2 }, &two), 0);
-	assert_int_equal(weft_thread_spawn(ask, &relay, &(weft_thread_options){ .kind = WEFT_LIGHT, .sched = one }, &a), 0);
-	assert_int_equal(weft_thread_spawn(answer, &relay, &(weft_thread_options){ .kind = WEFT_LIGHT, .sched = two }, &b), 0);
+	assert_int_equal(
+		weft_thread_spawn(ask, &relay,
+				  &(weft_thread_options){ .kind = WEFT_LIGHT, .sched = one }, &a),
+		0);
+	assert_int_equal(
+		weft_thread_spawn(answer, &relay,
+				  &(weft_thread_options){ .kind = WEFT_LIGHT, .sched = two }, &b),
+		0);
 	assert_int_equal(weft_thread_join(a, NULL), 0);
 	assert_int_equal(weft_thread_join(b, NULL), 0);
 	assert_int_equal(weft_sched_destroy(one), 0);
@@ -139,7 +152,8 @@ struct meeting {
 	uint32_t wanted;
 };
 
-/* Computes, without giving way, until the others are there: which needs as many processors as there are threads. */
+/* Computes, without giving way, until the others are there: which needs as many processors as there
+ * are threads. */
 static int attend(void *arg)
 {
 	struct meeting *meeting = arg;
@@ -264,17 +278,20 @@ static int sleep_half_a_second(void *arg)
 	getrusage(RUSAGE_SELF, &before);
 	weft_sleep(500 * WEFT_MS);
 	getrusage(RUSAGE_SELF, &after);
-	return (int)((after.ru_utime.tv_sec - before.ru_utime.tv_sec) * 1000000 + after.ru_utime.tv_usec -
-		     before.ru_utime.tv_usec + (after.ru_stime.tv_sec - before.ru_stime.tv_sec) * 1000000 +
+	return (int)((after.ru_utime.tv_sec - before.ru_utime.tv_sec) * 1000000 +
+		     after.ru_utime.tv_usec - before.ru_utime.tv_usec +
+		     (after.ru_stime.tv_sec - before.ru_stime.tv_sec) * 1000000 +
 		     after.ru_stime.tv_usec - before.ru_stime.tv_usec);
 }
 
 static void an_idle_program_uses_no_cpu(void **state)
 {
-	/* us of CPU in half a second; 0.1 % would be 500. The accounting of a busy machine is coarse: ten times that, but a spin would be
-	 * a thousand times. */
-	assert_true(weft_run(sleep_half_a_second, NULL, &(weft_sched_options){ .processors = 2 }) < 5000);
-	assert_true(weft_run(sleep_half_a_second, NULL, &(weft_sched_options){ .processors = 1 }) < 5000);
+	/* us of CPU in half a second; 0.1 % would be 500. The accounting of a busy machine is
+	 * coarse: ten times that, but a spin would be a thousand times. */
+	assert_true(weft_run(sleep_half_a_second, NULL, &(weft_sched_options){ .processors = 2 }) <
+		    5000);
+	assert_true(weft_run(sleep_half_a_second, NULL, &(weft_sched_options){ .processors = 1 }) <
+		    5000);
 }
 
 /* ---- blocking brackets */
@@ -297,7 +314,8 @@ static int block_in_read(void *arg)
 	return 0;
 }
 
-/* Only a running neighbour writes what the blocked ones read: without the hand-off this never ends. */
+/* Only a running neighbour writes what the blocked ones read: without the hand-off this never
+ * ends. */
 static int run_blocked(void *arg)
 {
 	struct block block = { { 0, 0 }, 0, 0, 0 };
@@ -331,7 +349,8 @@ static int bracket_waits(void *arg)
 	weft_sem sem = WEFT_SEM_INIT(0);
 	weft_thread *thread;
 
-	/* Between brackets a thread may do what others do: spawn, join, sleep, wait, yield, nest. */
+	/* Between brackets a thread may do what others do: spawn, join, sleep, wait, yield,
+	 * nest. */
 	weft_blocking_begin();
 	weft_blocking_begin();
 	check(weft_thread_spawn(return_seven, NULL, NULL, &thread) == 0);
@@ -363,7 +382,8 @@ static int run_bracket_waits(void *arg)
 static void between_brackets_everything_works(void **state)
 {
 	on_processors(run_bracket_waits, NULL);
-	assert_int_equal(weft_run(run_bracket_waits, NULL, &(weft_sched_options){ .strict = true }), 0);
+	assert_int_equal(weft_run(run_bracket_waits, NULL, &(weft_sched_options){ .strict = true }),
+			 0);
 }
 
 static int many_short_brackets(void *arg)

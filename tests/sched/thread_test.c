@@ -30,7 +30,8 @@ static void results_reach_the_joiner_with(weft_kind kind)
 	int result;
 
 	for (intptr_t i = 0; i < 100; i++)
-		check(weft_thread_spawn(i % 2 ? return_arg : exit_with_arg, (void *)(i - 50), &options, &threads[i]) == 0);
+		check(weft_thread_spawn(i % 2 ? return_arg : exit_with_arg, (void *)(i - 50),
+					&options, &threads[i]) == 0);
 	for (int i = 99; i >= 0; i--) {
 		check(weft_thread_join(threads[i], &result) == 0);
 		check(result == i - 50);
@@ -127,12 +128,21 @@ static void bad_arguments_are_refused(void **state)
 	weft_thread *thread = NULL;
 
 	assert_int_equal(weft_thread_spawn(NULL, NULL, NULL, &thread), -EINVAL);
-	assert_int_equal(weft_thread_spawn(return_arg, NULL, &(weft_thread_options){ .kind = WEFT_LIGHT }, &thread), -EINVAL);
-	assert_int_equal(weft_thread_spawn(return_arg, NULL, &(weft_thread_options){ .kind = WEFT_USER }, &thread), -ENOTSUP);
-	assert_int_equal(weft_thread_spawn(return_arg, NULL, &(weft_thread_options){ .kind = (weft_kind)99 }, &thread), -EINVAL);
-	assert_int_equal(weft_thread_spawn(return_arg, NULL, &(weft_thread_options){ .stack_bytes = ((size_t)1 << 30) + 1 },
+	assert_int_equal(weft_thread_spawn(return_arg, NULL,
+					   &(weft_thread_options){ .kind = WEFT_LIGHT }, &thread),
+			 -EINVAL);
+	assert_int_equal(weft_thread_spawn(return_arg, NULL,
+					   &(weft_thread_options){ .kind = WEFT_USER }, &thread),
+			 -ENOTSUP);
+	assert_int_equal(weft_thread_spawn(return_arg, NULL,
+					   &(weft_thread_options){ .kind = (weft_kind)99 },
 					   &thread),
 			 -EINVAL);
+	assert_int_equal(
+		weft_thread_spawn(return_arg, NULL,
+				  &(weft_thread_options){ .stack_bytes = ((size_t)1 << 30) + 1 },
+				  &thread),
+		-EINVAL);
 	assert_null(thread);
 }
 
@@ -169,7 +179,9 @@ static void weft_run_waits_for_detached_threads(void **state)
 	for (unsigned processors = 1; processors <= 3; processors++) {
 		struct counted counted = { 0 };
 
-		assert_int_equal(weft_run(spawn_detached, &counted, &(weft_sched_options){ .processors = processors }), 0);
+		assert_int_equal(weft_run(spawn_detached, &counted,
+					  &(weft_sched_options){ .processors = processors }),
+				 0);
 		assert_int_equal(counted.ended, 2000);
 	}
 }

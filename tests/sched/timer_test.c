@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The wheel by itself, against a plain list, under a clock that the test moves; then sleeping threads on the real one. */
+/* The wheel by itself, against a plain list, under a clock that the test moves; then sleeping
+ * threads on the real one. */
 #include <errno.h>
 #include <string.h>
 
@@ -96,10 +97,12 @@ static void step(struct model *model)
 		break;
 	default:
 		if (model->deadlines[i] == 0)
-			add(model, i, model->now_ns + some_way_off() - (int64_t)(next_random() % 1000));
+			add(model, i,
+			    model->now_ns + some_way_off() - (int64_t)(next_random() % 1000));
 		break;
 	}
-	/* Never later than the earliest; and when it is reached something is due, or it is a lower bound that has moved on. */
+	/* Never later than the earliest; and when it is reached something is due, or it is a lower
+	 * bound that has moved on. */
 	assert_true(weft__wheel_next(&model->wheel) <= earliest(model));
 	if (next_random() % 2)
 		fire_and_compare(model);
@@ -153,7 +156,8 @@ static void following_the_next_deadline_visits_every_timer(void **state)
 static int sleep_and_look(void *arg)
 {
 	for (int i = 0; i < 20; i++) {
-		int64_t deadline_ns = weft_now() + (int64_t)((uintptr_t)arg % 7 + 1) * 300 * WEFT_US;
+		int64_t deadline_ns =
+			weft_now() + (int64_t)((uintptr_t)arg % 7 + 1) * 300 * WEFT_US;
 
 		check(weft_sleep_until(deadline_ns) == 0);
 		check(weft_now() >= deadline_ns);
@@ -201,12 +205,14 @@ static int sleep_in_order(void *arg)
 	int count = 0;
 
 	for (int i = 0; i < 50; i++) {
-		sleepers[i] = (struct sleeper){ start_ns + (i * 37 % 50) * WEFT_MS / 5, &count, -1 };
+		sleepers[i] =
+			(struct sleeper){ start_ns + (i * 37 % 50) * WEFT_MS / 5, &count, -1 };
 		check(weft_thread_spawn(note_place, &sleepers[i], NULL, &threads[i]) == 0);
 	}
 	for (int i = 0; i < 50; i++)
 		weft_thread_join(threads[i], NULL);
-	/* A late look fires several at once, those of one slot in any order; slots are 16 us and these lie 200 us apart. */
+	/* A late look fires several at once, those of one slot in any order; slots are 16 us and
+	 * these lie 200 us apart. */
 	for (int i = 0; i < 50; i++)
 		check(sleepers[i].place == i * 37 % 50);
 	return 0;
@@ -214,7 +220,8 @@ static int sleep_in_order(void *arg)
 
 static void sleepers_wake_in_the_order_of_their_deadlines(void **state)
 {
-	assert_int_equal(weft_run(sleep_in_order, NULL, &(weft_sched_options){ .processors = 1 }), 0);
+	assert_int_equal(weft_run(sleep_in_order, NULL, &(weft_sched_options){ .processors = 1 }),
+			 0);
 }
 
 static int expired(void *arg)

@@ -14,12 +14,14 @@ struct weft__fiber {
 	size_t bytes;
 };
 
-static inline void weft__fiber_create(struct weft__fiber *fiber, const void *stack_low, size_t stack_bytes)
+static inline void weft__fiber_create(struct weft__fiber *fiber, const void *stack_low,
+				      size_t stack_bytes)
 {
 	fiber->fake = NULL;
 	fiber->low = stack_low;
 	fiber->bytes = stack_bytes;
-	/* A stack that is used again carries the marks of frames that were left without returning. */
+	/* A stack that is used again carries the marks of frames that were left without
+	 * returning. */
 	ASAN_UNPOISON_MEMORY_REGION(stack_low, stack_bytes);
 }
 
@@ -28,7 +30,8 @@ static inline void weft__fiber_destroy(struct weft__fiber *fiber)
 	fiber->low = NULL;
 }
 
-static inline void weft__fiber_adopt(struct weft__fiber *fiber, const void *stack_low, size_t stack_bytes)
+static inline void weft__fiber_adopt(struct weft__fiber *fiber, const void *stack_low,
+				     size_t stack_bytes)
 {
 	fiber->fake = NULL;
 	fiber->low = stack_low;

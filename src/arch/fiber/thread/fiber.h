@@ -11,7 +11,8 @@ struct weft__fiber {
 	void *handle;
 };
 
-static inline void weft__fiber_create(struct weft__fiber *fiber, const void *stack_low, size_t stack_bytes)
+static inline void weft__fiber_create(struct weft__fiber *fiber, const void *stack_low,
+				      size_t stack_bytes)
 {
 	(void)stack_low;
 	(void)stack_bytes;
@@ -25,7 +26,8 @@ static inline void weft__fiber_destroy(struct weft__fiber *fiber)
 	fiber->handle = NULL;
 }
 
-static inline void weft__fiber_adopt(struct weft__fiber *fiber, const void *stack_low, size_t stack_bytes)
+static inline void weft__fiber_adopt(struct weft__fiber *fiber, const void *stack_low,
+				     size_t stack_bytes)
 {
 	(void)stack_low;
 	(void)stack_bytes;
@@ -33,11 +35,12 @@ static inline void weft__fiber_adopt(struct weft__fiber *fiber, const void *stac
 }
 
 /*
- * Synchronizing: the two run one after the other on this kernel thread, and the engine's own records rely on that. So a race
- * between two threads is seen when they run on different carriers, not when they take turns on one.
+ * Synchronizing: the two run one after the other on this kernel thread, and the engine's own
+ * records rely on that. So a race between two threads is seen when they run on different carriers,
+ * not when they take turns on one.
  */
-static inline __attribute__((always_inline)) void weft__fiber_leave(struct weft__fiber *from, struct weft__fiber *to,
-								    bool ending)
+static inline __attribute__((always_inline)) void
+weft__fiber_leave(struct weft__fiber *from, struct weft__fiber *to, bool ending)
 {
 	(void)from;
 	(void)ending;
