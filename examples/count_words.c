@@ -38,20 +38,23 @@ static int count(void *arg)
 int main(int argc, char **argv)
 {
 	int files = argc - 1, failed = 0;
-	struct job *jobs = calloc((size_t)files + 1, sizeof *jobs);
+	struct job *jobs;
 	weft_pool *pool;
 	long words = 0;
 
-	if (files == 0 || jobs == NULL) {
+	if (files == 0) {
 		fprintf(stderr, "usage: %s FILE…\n", argv[0]);
 		return 2;
 	}
+	jobs = calloc((size_t)files, sizeof *jobs);
+	if (jobs == NULL)
+		abort();
 	if (weft_pool_create(&(weft_pool_options){ .workers = 4, .name = "count" }, &pool) < 0)
-		return 1;
+		abort();
 	for (int i = 0; i < files; i++) {
 		jobs[i].path = argv[i + 1];
 		if (weft_pool_submit(pool, count, &jobs[i], NULL, &jobs[i].task) < 0)
-			return 1;
+			abort();
 	}
 	for (int i = 0; i < files; i++) {
 		int error = 0;

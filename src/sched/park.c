@@ -135,49 +135,69 @@ out:
 	return result;
 }
 
+/* SEEN: since_ns before reason, for the inspector. */
+static void note_wait(struct weft_thread *self, const char *reason, int64_t since_ns)
+{
+	atomic_store_relaxed(&self->since_ns, since_ns);
+	atomic_store_release(&self->reason, reason);
+}
+
+/* Between blocking brackets, without a processor, any wheel of the scheduler serves. */
+static void light_park_bare(struct weft_thread *self, uint64_t ticket, const char *reason,
+			    int64_t deadline_ns)
+{
+	note_wait(self, reason, weft__sys_now());
+	if (deadline_ns != WEFT_FOREVER) {
+		weft__timer_add(&self->sched->processors[0]->wheel, self, ticket, deadline_ns);
+		weft__wake_idle_global(self->sched); /* a sleeper must see the new deadline */
+	}
+	weft__switch_away(self, WEFT__AFTER_PARK);
+}
+
+static void light_park(struct weft_thread *self, uint64_t ticket, const char *reason,
+		       int64_t deadline_ns)
+{
+	struct weft__processor *processor = self->carrier->processor;
+
+	note_wait(self, reason, processor->clock_ns);
+	if (deadline_ns != WEFT_FOREVER)
+		weft__timer_add(&processor->wheel, self, ticket, deadline_ns);
+	weft__switch_away(self, WEFT__AFTER_PARK);
+}
+
+/* Ends the wait: takes the code, and forgets. */
+static int end_wait(struct weft_thread *self)
+{
+	uint64_t park = atomic_load_acquire(&self->park);
+
+	weft__assert(WEFT__PARK_STATE(park) == WEFT__NOTIFIED);
+	atomic_store_relaxed(&self->park, park & ~(WEFT__PARK_EPOCH - 1));
+	return code_of(park);
+}
+
 int weft__park(struct weft_thread *self, const char *reason, int64_t deadline_ns)
 {
 	uint64_t park = atomic_load_acquire(&self->park);
-	struct weft__processor *processor;
-	bool between_brackets = false;
+	bool is_bare = false;
 
-	weft__assert(WEFT__PARK_STATE(park) == WEFT__ARMED ||
-		     WEFT__PARK_STATE(park) == WEFT__NOTIFIED);
-	if (WEFT__PARK_STATE(park) == WEFT__ARMED) {
-		/* SEEN: since_ns before reason, for the inspector. */
-		if (unlikely(weft__thread_is_kernel(self))) {
-			atomic_store_relaxed(&self->since_ns, weft__sys_now());
-			atomic_store_release(&self->reason, reason);
-			kernel_park(self, deadline_ns);
-		} else {
-			processor = self->carrier->processor;
-			between_brackets = processor == NULL;
-			atomic_store_relaxed(&self->since_ns, likely(!between_brackets)
-								      ? processor->clock_ns
-								      : weft__sys_now());
-			atomic_store_release(&self->reason, reason);
-			if (deadline_ns != WEFT_FOREVER) {
-				/* Without a processor (between blocking brackets) any wheel of the
-				 * scheduler serves. */
-				if (processor == NULL)
-					processor = self->sched->processors[0];
-				weft__timer_add(&processor->wheel, self, park, deadline_ns);
-				if (unlikely(self->carrier->processor == NULL))
-					/* a sleeper must see the new deadline */
-					weft__wake_idle_global(self->sched);
-			}
-			weft__switch_away(self, WEFT__AFTER_PARK);
-			if (deadline_ns != WEFT_FOREVER)
-				weft__timer_cancel(self);
-		}
-		atomic_store_relaxed(&self->reason, NULL);
-		park = atomic_load_acquire(&self->park);
-		weft__assert(WEFT__PARK_STATE(park) == WEFT__NOTIFIED);
+	if (WEFT__PARK_STATE(park) != WEFT__ARMED)
+		return end_wait(self); /* a waker was quicker */
+	if (unlikely(weft__thread_is_kernel(self))) {
+		note_wait(self, reason, weft__sys_now());
+		kernel_park(self, deadline_ns);
+	} else {
+		is_bare = self->carrier->processor == NULL;
+		if (unlikely(is_bare))
+			light_park_bare(self, park, reason, deadline_ns);
+		else
+			light_park(self, park, reason, deadline_ns);
+		if (deadline_ns != WEFT_FOREVER)
+			weft__timer_cancel(self);
 	}
-	atomic_store_relaxed(&self->park, park & ~(WEFT__PARK_EPOCH - 1));
-	if (unlikely(between_brackets))
+	atomic_store_relaxed(&self->reason, NULL);
+	if (unlikely(is_bare))
 		weft__blocking_resume(self);
-	return code_of(park);
+	return end_wait(self);
 }
 
 static void ready_kernel(struct weft_thread *thread)
