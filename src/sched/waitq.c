@@ -4,17 +4,6 @@
 
 #include "base/panic.h"
 #include "sched/thread.h"
-#include "sys/spin.h"
-
-void weft__waitq_lock(struct weft__waitq *queue)
-{
-	weft__spin_lock(&queue->lock);
-}
-
-void weft__waitq_unlock(struct weft__waitq *queue)
-{
-	weft__spin_unlock(&queue->lock);
-}
 
 static void arm(struct weft__waiter *waiter, struct weft_thread *self)
 {

@@ -40,6 +40,7 @@
 #include <weft/mutex.h>
 
 #include "sched/park.h"
+#include "sys/spin.h"
 
 struct weft__waiter {
 	/* guarded by the queue's lock while linked */
@@ -57,8 +58,15 @@ struct weft__wakes {
 	struct weft_thread *first, *last;
 };
 
-void weft__waitq_lock(struct weft__waitq *queue);
-void weft__waitq_unlock(struct weft__waitq *queue);
+static inline void weft__waitq_lock(struct weft__waitq *queue)
+{
+	weft__spin_lock(&queue->lock);
+}
+
+static inline void weft__waitq_unlock(struct weft__waitq *queue)
+{
+	weft__spin_unlock(&queue->lock);
+}
 
 /* ---- with the lock held */
 static inline bool weft__waitq_is_empty(const struct weft__waitq *queue)
