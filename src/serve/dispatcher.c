@@ -20,6 +20,7 @@
 #include "sys/sys.h"
 
 #define TURNS_MAX 64   /* before it looks for new arrivals */
+#define SMALL_INPUT_BYTES 4096
 #define LINGER_READS 4 /* in one turn */
 #define LINGER_BYTES_MAX (1u << 20)
 #define END_LOOK_NS (10 * WEFT_MS) /* how often it looks who is left, when the server ends */
@@ -152,6 +153,10 @@ static bool submit(struct weft_server *server, struct weft__conn *conn)
 					    : serving | WEFT__SERVER_STALLED)); /* STALL */
 	if (!has_room)
 		return false;
+
+	/* Copied out of the full buffer, which so stays in the cache, and is one for all. */
+	if (conn->public.input_bytes <= SMALL_INPUT_BYTES)
+		weft__conn_shrink(conn);
 	weft__limit_set(server, conn, WEFT__LIMIT_IDLE);
 	conn->public.write_until_ns = server->now_ns + server->options.write_ns;
 	conn->public.draining = phase_of(server) != WEFT__SERVER_SERVES;
