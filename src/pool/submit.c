@@ -285,7 +285,8 @@ static int submit_slow(struct submission *submission)
 			error = run_in_lane(submission, &again);
 			if (again)
 				continue;
-			if (error != -EAGAIN || worker != NULL)
+			/* Inside a task, and be it in a submitter: it may be what its key waits for, so it must not wait. */
+			if (error != -EAGAIN || weft__pool_is_inside(pool))
 				return error;
 			weft__jobs_lock(&pool->shared);
 		} else if (submission->when_full == WEFT_POOL_RUN && worker == NULL) {
