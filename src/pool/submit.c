@@ -288,7 +288,11 @@ static int submit_slow(struct submission *submission)
 			/* Inside a task, and be it in a submitter: it may be what its key waits for, so it must not wait. */
 			if (error != -EAGAIN || weft__pool_is_inside(pool))
 				return error;
+			/* The lock was dropped: there may be room, and it may have been stopped. */
 			weft__jobs_lock(&pool->shared);
+			error = admit(submission);
+			if (error != -EAGAIN)
+				return error;
 		} else if (submission->when_full == WEFT_POOL_RUN && worker == NULL) {
 			return run_outside(submission);
 		} else if (runs_here(submission)) {
