@@ -12,7 +12,7 @@
 #include "serve/server.h"
 #include "sys/sys.h"
 
-#define SMALL_STEP 256u
+#define SMALL_STEP ((size_t)WEFT__SMALL_BYTES)
 
 /* ---- the state word */
 
@@ -104,10 +104,12 @@ static void drop_buffer(struct weft__conn *conn)
 {
 	if (conn->buffer == NULL)
 		return;
-	if (is_small(conn))
-		free(conn->buffer);
-	else
+	if (!is_small(conn))
 		weft__buffer_destroy(&conn->server->buffers, conn->buffer);
+	else if (conn->buffer_bytes == WEFT__SMALL_BYTES)
+		weft__buffer_destroy(&conn->server->small_buffers, conn->buffer);
+	else
+		free(conn->buffer);
 	conn->buffer = NULL;
 	conn->buffer_bytes = 0;
 	conn->public.input = NULL;
@@ -144,7 +146,7 @@ static bool grow_buffer(struct weft__conn *conn)
 
 void weft__conn_shrink(struct weft__conn *conn)
 {
-	size_t bytes = (conn->public.input_bytes + SMALL_STEP - 1) & ~(size_t)(SMALL_STEP - 1);
+	size_t bytes = (conn->public.input_bytes + SMALL_STEP - 1) & ~(SMALL_STEP - 1);
 	char *buffer;
 
 	if (conn->public.input_bytes == 0) {
@@ -153,7 +155,8 @@ void weft__conn_shrink(struct weft__conn *conn)
 	}
 	if (bytes >= conn->server->buffers.bytes || bytes == conn->buffer_bytes)
 		return;
-	buffer = malloc(bytes);
+	buffer = bytes == WEFT__SMALL_BYTES ? weft__buffer_create(&conn->server->small_buffers)
+					    : malloc(bytes);
 	if (buffer != NULL) /* else it keeps the one it has */
 		set_buffer(conn, buffer, bytes);
 }

@@ -120,7 +120,7 @@ bool weft__conn_has_request(struct weft__conn *conn);
 /* Exchanges the full buffer for one that is as small as the input; without input, for none. */
 void weft__conn_shrink(struct weft__conn *conn);
 
-/* ---- slab.c: records and full buffers */
+/* ---- slab.c: records and buffers */
 struct weft__conn_slab {
 	/* dispatcher only */
 	struct weft__conn *free;
@@ -130,6 +130,8 @@ struct weft__conn_slab {
 struct weft__conn *weft__conn_create(struct weft__conn_slab *slab); /* all-zero; NULL: no memory */
 void weft__conn_destroy(struct weft__conn_slab *slab, struct weft__conn *conn);
 void weft__conn_slab_fini(struct weft__conn_slab *slab);
+
+#define WEFT__SMALL_BYTES 512 /* most requests are no longer */
 
 struct weft__buffers {
 	/* constant */
@@ -142,5 +144,7 @@ struct weft__buffers {
 char *weft__buffer_create(struct weft__buffers *buffers); /* NULL: no memory */
 void weft__buffer_destroy(struct weft__buffers *buffers, char *buffer);
 void weft__buffers_fini(struct weft__buffers *buffers);
+/* Makes that many free ones, as far as memory goes. */
+void weft__buffers_fill(struct weft__buffers *buffers, uint32_t count);
 
 #endif

@@ -19,7 +19,7 @@
 #include "serve/server.h"
 #include "sys/sys.h"
 
-#define TURNS_MAX 64   /* before it looks for new arrivals */
+#define TURNS_MAX 64 /* before it looks for new arrivals */
 #define SMALL_INPUT_BYTES 4096
 #define LINGER_READS 4 /* in one turn */
 #define LINGER_BYTES_MAX (1u << 20)
@@ -413,6 +413,8 @@ static int open_server(struct weft_server *server)
 
 	if (error < 0)
 		return error;
+	if (options->frame != NULL)
+		weft__workers_warm_up(server);
 	/* What came before the watch is tried for once. */
 	server->accept_ready = 1;
 	return weft__watch(server->listener, &server->listener_watch);

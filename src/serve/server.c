@@ -87,6 +87,9 @@ static struct weft_server *create_server(weft_serve_function *serve, void *arg,
 	server->buffers.bytes = server->options.input_max;
 	if (server->buffers.bytes < sizeof(void *))
 		server->buffers.bytes = sizeof(void *);
+	server->small_buffers.bytes = WEFT__SMALL_BYTES;
+	if (server->options.frame != NULL)
+		weft__buffers_fill(&server->small_buffers, server->serving_max);
 	weft__limits_init(server);
 	return server;
 }
@@ -95,6 +98,7 @@ static void free_server(struct weft_server *server)
 {
 	weft__conn_slab_fini(&server->slab);
 	weft__buffers_fini(&server->buffers);
+	weft__buffers_fini(&server->small_buffers);
 	free(server);
 }
 

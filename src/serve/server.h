@@ -54,7 +54,7 @@ struct weft_server {
 	weft_thread *dispatcher;
 	uint32_t serving_max;
 	char address[128];
-	struct weft__buffers buffers;
+	struct weft__buffers buffers, small_buffers;
 
 	/* dispatcher only */
 	int listener; /* -1: closed */
@@ -112,5 +112,7 @@ void weft__limits_check(struct weft_server *server);
 
 /* worker.c: a task of the pool; conn is its argument */
 int weft__worker_serve(void *conn);
+/* Has each worker use its stack once, as deep as serving does. */
+void weft__workers_warm_up(struct weft_server *server);
 
 #endif

@@ -88,6 +88,17 @@ void weft__buffer_destroy(struct weft__buffers *buffers, char *at)
 	weft_mutex_unlock(&buffers->lock);
 }
 
+void weft__buffers_fill(struct weft__buffers *buffers, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		char *at = malloc(buffers->bytes);
+
+		if (at == NULL)
+			return;
+		weft__buffer_destroy(buffers, at);
+	}
+}
+
 void weft__buffers_fini(struct weft__buffers *buffers)
 {
 	while (buffers->free != NULL) {

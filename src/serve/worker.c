@@ -5,6 +5,7 @@
  * nothing is left to do; else it hands it back to the dispatcher.
  */
 #include <weft/io.h>
+#include <weft/sem.h>
 #include <weft/time.h>
 
 #include "base/atomic.h"
@@ -136,4 +137,49 @@ int weft__worker_serve(void *arg)
 	else
 		hand_back(conn, turn);
 	return 0;
+}
+
+/*
+ * ---- Which worker gets a task is chance, and one that gets its first takes pages for its stack.
+ * All of them take theirs at the start: what a server needs then does not creep up with its age.
+ */
+
+#define WARM_BYTES 8192
+#define WARM_MAX 64u
+
+struct warmth {
+	weft_sem arrived, go_on;
+};
+
+static int warm_up(void *arg)
+{
+	struct warmth *warmth = arg;
+	volatile char stack[WARM_BYTES];
+
+	for (size_t at = 0; at < sizeof stack; at += 1024)
+		stack[at] = 0;
+	/* One that waits here takes no second task: another worker gets it. */
+	weft_sem_wake(&warmth->arrived);
+	weft_sem_wait(&warmth->go_on);
+	return stack[0];
+}
+
+void weft__workers_warm_up(struct weft_server *server)
+{
+	struct warmth warmth = { WEFT_SEM_INIT(0), WEFT_SEM_INIT(0) };
+	unsigned wanted = server->options.workers < WARM_MAX ? server->options.workers : WARM_MAX;
+	unsigned count = 0;
+	weft_batch *batch;
+
+	if (weft_batch_create(&batch) < 0)
+		return;
+	while (count < wanted &&
+	       weft_pool_submit(server->pool, warm_up, &warmth,
+				&(weft_task_options){ .batch = batch }, NULL) == 0)
+		count++;
+	for (unsigned i = 0; i < count; i++)
+		weft_sem_wait(&warmth.arrived);
+	for (unsigned i = 0; i < count; i++)
+		weft_sem_wake(&warmth.go_on);
+	weft_batch_destroy(batch);
 }
