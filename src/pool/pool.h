@@ -137,7 +137,8 @@ struct weft__worker {
 	/* guarded by pool->lock */
 	struct weft_thread *self; /* as it parked */
 	uint64_t ticket;
-	bool has_begun; /* it has rested */
+	bool is_spare;   /* started without a seat: counted in `starting` until it has rested */
+	bool has_rested; /* at least once */
 	bool resting;
 	struct weft__seat *home; /* whose home it is */
 	struct weft__list rest;  /* in pool->resting */
@@ -214,7 +215,7 @@ struct weft_pool {
 	struct weft__list resting;     /* workers, most recently parked first */
 	struct weft__list workers_all; /* not ended */
 	unsigned threads;              /* in workers_all, and those that start */
-	unsigned starting;             /* of them, not yet begun and without a seat */
+	unsigned starting;             /* of them, without a seat and yet to rest for the first time */
 	unsigned away;                 /* workers without a seat, in a task */
 	unsigned busy;                 /* workers that do not rest, and submitters that run a task */
 	bool ending;               /* workers end */

@@ -116,10 +116,10 @@ static struct weft__seat *choose_seat(weft_pool *pool)
 	return first != &pool->idle_seats ? container_of(first, struct weft__seat, idle) : NULL;
 }
 
-/* In a new pool: whose seat it is has yet to begin, and looks at the queues before it rests. */
+/* In a new pool: whose seat it is has yet to lie down for the first time, and looks at the queues then. */
 static bool waits_for_home(const weft_pool *pool, const struct weft__seat *seat)
 {
-	return pool->route != WEFT_ROUTE_SHARED && seat->home != NULL && !seat->home->has_begun;
+	return pool->route != WEFT_ROUTE_SHARED && seat->home != NULL && !seat->home->has_rested;
 }
 
 /* ---- wakes */
@@ -240,7 +240,6 @@ static void lie_down(struct weft__worker *worker)
 		worker->searching = false;
 		atomic_sub_acq_rel(&pool->searching, 1);
 	}
-	worker->has_begun = true;
 	worker->resting = true;
 	weft__list_push_front(&pool->resting, &worker->rest);
 	worker->ticket = weft__arm(worker->self);
@@ -285,6 +284,10 @@ bool weft__worker_rest(struct weft__worker *worker)
 	bool ending;
 
 	weft__spin_lock(&pool->lock);
+	if (!worker->has_rested) {
+		worker->has_rested = true;
+		pool->starting -= worker->is_spare;
+	}
 	ending = pool->ending;
 	if (ending) {
 		pool->busy--;

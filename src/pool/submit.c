@@ -55,15 +55,16 @@ static int push_own(weft_pool *pool, struct weft__worker *worker, weft_function 
 	int error;
 
 	weft__jobs_enter(&seat->own);
-	if (unlikely((atomic_load_relaxed(&pool->attention) & WEFT__ATTENTION_STOP) != 0)) {
-		weft__jobs_leave(&seat->own);
-		return -ESHUTDOWN;
-	}
 	while (unlikely(seat->credit == 0)) {
 		weft__jobs_leave(&seat->own);
 		if ((runs_here && atomic_load_relaxed(&pool->room) == 0) || !fetch_credit(pool, seat))
 			return -EAGAIN;
 		weft__jobs_enter(&seat->own);
+	}
+	/* In the same section as the push: a stop sweeps this queue before it or after it. */
+	if (unlikely((atomic_load_relaxed(&pool->attention) & WEFT__ATTENTION_STOP) != 0)) {
+		weft__jobs_leave(&seat->own);
+		return -ESHUTDOWN;
 	}
 	if (unlikely(batch != NULL))
 		weft__batch_add(batch, arg);

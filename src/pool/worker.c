@@ -157,10 +157,8 @@ static int worker_main(void *arg)
 	self->blocking_table = &weft__pool_blocking_table;
 	weft__spin_lock(&pool->lock);
 	weft__list_push(&pool->workers_all, &worker->all);
-	if (worker->seat == NULL) {
-		pool->starting--;
+	if (worker->seat == NULL)
 		pool->busy++;
-	}
 	weft__spin_unlock(&pool->lock);
 	run_tasks(worker);
 	end_worker(worker);
@@ -195,6 +193,7 @@ int weft__worker_start(weft_pool *pool, struct weft__seat *seat, struct weft__se
 	worker->pool = pool;
 	worker->seat = seat;
 	worker->searching = searching;
+	worker->is_spare = seat == NULL;
 	if (pool->kind == WEFT_LIGHT && options.stack_bytes == 0)
 		options.stack_bytes = LIGHT_STACK_BYTES;
 	if (home != NULL) {

@@ -89,17 +89,17 @@ struct submitter {
 	long *count;
 	int tasks;
 	weft_sem about;
-	int error;
 };
 
 static int submit_all(void *arg)
 {
 	struct submitter *submitter = arg;
+	int error = 0;
 
 	weft_sem_wake(&submitter->about);
-	for (int i = 0; i < submitter->tasks && submitter->error == 0; i++)
-		submitter->error = weft_pool_submit(submitter->pool, count_one, submitter->count, NULL, NULL);
-	return submitter->error;
+	for (int i = 0; i < submitter->tasks && error == 0; i++)
+		error = weft_pool_submit(submitter->pool, count_one, submitter->count, NULL, NULL);
+	return error;
 }
 
 static void a_submitter_waits_for_room(void **state)
