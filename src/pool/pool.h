@@ -138,7 +138,7 @@ struct weft__worker {
 	struct weft_thread *self; /* as it parked */
 	uint64_t ticket;
 	bool is_spare;   /* started without a seat: counted in `starting` until it has rested */
-	bool has_rested; /* at least once */
+	bool has_rested; /* at least once, or it was started with a seat */
 	bool resting;
 	struct weft__seat *home; /* whose home it is */
 	struct weft__list rest;  /* in pool->resting */

@@ -194,6 +194,7 @@ int weft__worker_start(weft_pool *pool, struct weft__seat *seat, struct weft__se
 	worker->seat = seat;
 	worker->searching = searching;
 	worker->is_spare = seat == NULL;
+	worker->has_rested = seat != NULL; /* its seat waits for no first look of its home */
 	if (pool->kind == WEFT_LIGHT && options.stack_bytes == 0)
 		options.stack_bytes = LIGHT_STACK_BYTES;
 	if (home != NULL) {

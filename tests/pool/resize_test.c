@@ -105,6 +105,46 @@ static void an_elastic_pool_grows_and_shrinks(void **state)
 	}
 }
 
+static int block_at_gate(void *arg)
+{
+	weft_blocking_begin();
+	wait_at_gate(arg);
+	weft_blocking_end();
+	return 0;
+}
+
+static unsigned by_key(void *arg, uint64_t key, unsigned workers)
+{
+	(void)arg;
+	return (unsigned)key % workers;
+}
+
+/* The second worker comes to be for a task that blocks before it has ever rested. */
+static void what_lies_behind_the_first_task_of_a_worker_is_run_while_that_blocks(void **state)
+{
+	weft_pool *pool = make_pool(&(weft_pool_options){ .kind = kind, .workers = 1, .workers_max = 2,
+							  .route = WEFT_ROUTE_FUNCTION, .route_function = by_key });
+	const weft_task_options second = { .key = 1 };
+	struct gate gate = { 0 };
+	weft_task *behind;
+	long count = 0;
+
+	(void)state;
+	hold_workers(pool, &gate, 1);
+	assert_int_equal(weft_pool_submit(pool, block_at_gate, &gate, &second, NULL), 0);
+	await(&gate.come, 1);
+	while (stats_of(pool).blocked == 0)
+		weft_yield();
+	/* Each is alone, so that a replacement has gone to rest again before the last. */
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(weft_pool_submit(pool, count_one, &count, &second, &behind), 0);
+		assert_int_equal(weft_task_wait_until(behind, weft_now() + SECONDS_MAX, NULL), 0);
+	}
+	assert_int_equal(count, 20);
+	wake(&gate.open, 2);
+	weft_pool_destroy(pool);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -112,6 +152,7 @@ int main(void)
 		cmocka_unit_test(what_waited_for_a_worker_that_goes_is_run_by_others),
 		cmocka_unit_test(a_task_may_resize_its_pool),
 		cmocka_unit_test(an_elastic_pool_grows_and_shrinks),
+		cmocka_unit_test(what_lies_behind_the_first_task_of_a_worker_is_run_while_that_blocks),
 	};
 	int failed;
 
