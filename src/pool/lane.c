@@ -89,6 +89,13 @@ static struct weft_task *begin_first(weft_pool *pool, struct weft__lane *lane, s
 	return task;
 }
 
+/* Who cancels it, for it is in a batch perhaps, finds it without a lane, and waits, or begun. */
+static void begin_unqueued(struct weft__lane *lane, struct weft_task *task)
+{
+	task->lane = lane;
+	weft__task_leave(task, WEFT__TASK_RUNNING);
+}
+
 /* What waits in the lane may begin now, by that worker. */
 static bool may_begin(const struct weft__lane *lane, const struct weft__worker *worker)
 {
@@ -226,12 +233,12 @@ int weft__lane_run(weft_pool *pool, struct weft__worker *worker, uint64_t key, s
 		if (lane != NULL) {
 			lane->running = 1;
 			lane->runner = worker;
-			task->lane = lane;
+			begin_unqueued(lane, task);
 		}
 		error = lane != NULL ? 0 : -ENOMEM;
 	} else if (lane->runner == worker && worker != NULL && weft__list_is_empty(&lane->tasks)) {
 		lane->running++;
-		task->lane = lane;
+		begin_unqueued(lane, task);
 		error = 0;
 	} else if (worker != NULL && may_begin(lane, worker)) {
 		if (lane->running == 0)

@@ -49,7 +49,7 @@ bool weft__lane_cancel(struct weft_task *task);
 /* A task of a lane has run. */
 void weft__lane_end(struct weft_task *task);
 
-/* The lane of a key is begun with that task, which was never queued. 0; -EAGAIN: the key has tasks (*out_help: the first of them, if the caller may
+/* The lane of a key is begun with that task, which was never queued. 0: it is RUNNING; -EAGAIN: the key has tasks (*out_help: the first of them, if the caller may
  * run it; else NULL); -ENOMEM. */
 int weft__lane_run(weft_pool *pool, struct weft__worker *worker, uint64_t key, struct weft_task *task, struct weft_task **out_help);
 

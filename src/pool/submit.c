@@ -178,7 +178,8 @@ static int run_outside(struct submission *submission)
 	if (task != NULL) {
 		int result;
 
-		weft__task_leave(task, WEFT__TASK_RUNNING);
+		if (task->lane == NULL) /* else it has begun */
+			weft__task_leave(task, WEFT__TASK_RUNNING);
 		result = task->function(task->arg);
 		if (task->lane != NULL)
 			weft__lane_end(task);
@@ -196,17 +197,19 @@ static int run_outside(struct submission *submission)
 	return 0;
 }
 
-/* Closed is what a drain has closed; a task of the pool may still, and no other comes here then. */
+/* Closed is what a drain has closed; a task of the pool may still, and no other comes here then. A task that has begun its lane runs
+ * even if the pool is stopped now: it began before that, under shared.lock. */
 static int run_here(struct submission *submission)
 {
 	weft_pool *pool = submission->pool;
 	struct weft_task *task = submission->task;
+	bool has_begun = task != NULL && task->lane != NULL;
 
-	if ((atomic_load_relaxed(&pool->attention) & WEFT__ATTENTION_STOP) != 0)
+	if (!has_begun && (atomic_load_relaxed(&pool->attention) & WEFT__ATTENTION_STOP) != 0)
 		return -ESHUTDOWN;
 	if (submission->batch != NULL)
 		weft__batch_add(submission->batch, task);
-	if (task != NULL)
+	if (task != NULL && !has_begun)
 		weft__task_leave(task, WEFT__TASK_RUNNING);
 	atomic_bump(&submission->worker->submitted, 1);
 	atomic_bump(&submission->worker->run_here, 1);
