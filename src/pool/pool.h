@@ -79,6 +79,7 @@ struct weft__task_store {
 	struct weft_task *free;
 	struct weft__task_block *blocks;
 	size_t out;    /* records in use */
+	bool closed;   /* the pool ends: its tasks have ended, and it must not be looked at */
 	bool orphaned; /* the pool is gone: the last record takes the store along */
 };
 
@@ -217,7 +218,7 @@ struct weft_pool {
 	unsigned threads;              /* in workers_all, and those that start */
 	unsigned starting;             /* of them, without a seat and yet to rest for the first time */
 	unsigned away;                 /* workers without a seat, in a task */
-	unsigned busy;                 /* workers that do not rest, and submitters that run a task */
+	unsigned busy;                 /* workers that do not rest, submitters that run a task, and who cancels one */
 	bool ending;               /* workers end */
 	bool resizing;
 	struct weft__worker *dead; /* ended, to be joined */
@@ -312,6 +313,7 @@ uint64_t weft__route_mix(uint64_t key);
 
 /* ---- task.c */
 struct weft__task_store *weft__task_store_create(void);
+void weft__task_store_close(struct weft__task_store *store);
 void weft__task_store_orphan(struct weft__task_store *store);
 struct weft_task *weft__task_create(weft_pool *pool, weft_function *function, void *arg, weft_batch *batch,
 				    bool has_handle); /* NULL: no memory */

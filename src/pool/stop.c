@@ -2,7 +2,7 @@
 /*
  * Drain, stop, and the end.
  *
- * When a pool is drained: no worker is busy (all rest), no submitter runs a task, and no queue holds one. That is seen under pool->lock, under which
+ * When a pool is drained: no worker is busy (all rest), no submitter runs a task, nobody cancels one, and no queue holds one. That is seen under pool->lock, under which
  * workers go to rest and are woken, so nothing is counted per task. Tasks come from outside, which is closed
  * before, under shared.lock, or from a task, whose worker is busy. A job that was put into a queue before, and whose
  * submitter has yet to wake somebody, is in that queue.
@@ -32,16 +32,17 @@ bool weft__pool_is_inside(weft_pool *pool)
 	return found;
 }
 
+/* When it ends: no worker is left, and nobody who cancels a task. */
 static bool is_drained(weft_pool *pool)
 {
-	return pool->busy == 0 && !weft__pool_has_work(pool);
+	return pool->busy == 0 && (pool->ending ? pool->threads == 0 : !weft__pool_has_work(pool));
 }
 
 void weft__pool_tell_idle(weft_pool *pool, struct weft__wakes *wakes)
 {
 	struct weft__list *item;
 
-	if (weft__list_is_empty(&pool->waiters) || !(pool->ending ? pool->threads == 0 : is_drained(pool)))
+	if (weft__list_is_empty(&pool->waiters) || !is_drained(pool))
 		return;
 	while ((item = weft__list_pop(&pool->waiters)) != NULL) {
 		struct weft__pool_waiter *waiter = container_of(item, struct weft__pool_waiter, link);
@@ -60,7 +61,7 @@ static int wait_idle(weft_pool *pool, int64_t deadline_ns)
 	int code;
 
 	weft__spin_lock(&pool->lock);
-	if (pool->ending ? pool->threads == 0 : is_drained(pool)) {
+	if (is_drained(pool)) {
 		weft__spin_unlock(&pool->lock);
 		return 0;
 	}
@@ -147,6 +148,17 @@ static int64_t sweep(weft_pool *pool, struct weft__jobs *queue)
 	return count;
 }
 
+/* Who drains it meanwhile: what was swept may have been all that he waits for. */
+static void tell_others(weft_pool *pool)
+{
+	struct weft__wakes wakes = { NULL, NULL };
+
+	weft__spin_lock(&pool->lock);
+	weft__pool_tell_idle(pool, &wakes);
+	weft__spin_unlock(&pool->lock);
+	weft__wakes_ready(&wakes);
+}
+
 int64_t weft_pool_stop(weft_pool *pool)
 {
 	struct weft__worker *worker = weft__worker_self();
@@ -161,6 +173,7 @@ int64_t weft_pool_stop(weft_pool *pool)
 		count += sweep(pool, &pool->seats[i]->own);
 	}
 	count += weft__lane_sweep(pool);
+	tell_others(pool);
 	if (worker != NULL)
 		weft__seat_give_up(worker);
 	wait_idle(pool, WEFT_FOREVER);
@@ -191,6 +204,7 @@ void weft__pool_end(weft_pool *pool)
 {
 	struct weft__wakes wakes = { NULL, NULL };
 
+	weft__task_store_close(pool->store);
 	weft__spin_lock(&pool->lock);
 	pool->ending = true;
 	while (!weft__list_is_empty(&pool->resting))

@@ -30,6 +30,13 @@ struct weft__task_store *weft__task_store_create(void)
 	return calloc(1, sizeof(struct weft__task_store));
 }
 
+void weft__task_store_close(struct weft__task_store *store)
+{
+	weft__spin_lock(&store->lock);
+	store->closed = true;
+	weft__spin_unlock(&store->lock);
+}
+
 static void free_store(struct weft__task_store *store)
 {
 	while (store->blocks != NULL) {
@@ -366,15 +373,56 @@ static bool remove_task(struct weft__worker *worker, struct weft_task *task)
 	return true;
 }
 
+/* The pool of a task that was queued a moment ago: it may be drained and destroyed as soon as the task has begun, so it is held by
+ * being busy. False: it ends. */
+static bool hold_pool(struct weft_task *task)
+{
+	struct weft__task_store *store = task->store;
+	bool held;
+
+	weft__spin_lock(&store->lock);
+	held = !store->closed;
+	if (held) {
+		weft__spin_lock(&task->pool->lock);
+		task->pool->busy++;
+		weft__spin_unlock(&task->pool->lock);
+	}
+	weft__spin_unlock(&store->lock);
+	return held;
+}
+
+/* What was removed may have been all that a drain waited for. */
+static void let_pool_go(weft_pool *pool)
+{
+	struct weft__wakes wakes = { NULL, NULL };
+
+	weft__spin_lock(&pool->lock);
+	if (--pool->busy == 0)
+		weft__pool_tell_idle(pool, &wakes);
+	weft__spin_unlock(&pool->lock); /* the last touch of the pool */
+	weft__wakes_ready(&wakes);
+}
+
+static bool cancel_queued(struct weft_task *task)
+{
+	weft_pool *pool = task->pool;
+	bool removed;
+
+	if (WEFT__TASK_STATE(atomic_load_acquire(&task->state)) != WEFT__TASK_QUEUED || !hold_pool(task))
+		return false;
+	removed = remove_task(weft__worker_self(), task);
+	if (removed)
+		atomic_add_relaxed(&pool->cancelled, 1);
+	let_pool_go(pool);
+	if (removed)
+		weft__task_end(task, WEFT__TASK_CANCELLED, -ECANCELED);
+	return removed;
+}
+
 int weft_task_cancel(weft_task *task)
 {
-	/* Its pool may be gone when it has ended. */
-	if (WEFT__TASK_STATE(atomic_load_acquire(&task->state)) == WEFT__TASK_QUEUED &&
-	    remove_task(weft__worker_self(), task)) {
-		atomic_add_relaxed(&task->pool->cancelled, 1);
-		weft__task_end(task, WEFT__TASK_CANCELLED, -ECANCELED);
+	if (cancel_queued(task))
 		return 0;
-	}
 	return weft__task_tell(task) ? -EBUSY : -EALREADY;
 }
 

@@ -8,6 +8,7 @@
 
 #define TASKS 12
 #define SUBMITTERS 3
+#define ALONE 2 /* the depth at which no job submits another */
 
 struct job {
 	struct office *office;
@@ -96,7 +97,7 @@ static int do_job(void *arg)
 		weft_blocking_end();
 		break;
 	case 1:
-		if (job->depth < 2)
+		if (job->depth < ALONE)
 			delegate(job);
 		break;
 	default:
@@ -215,10 +216,17 @@ static void tasks_run_once(void *arg)
 
 /* ---- stopped while others submit: what did not run is said to be cancelled */
 
+static void *drain_too(void *arg)
+{
+	weft__sim_check(weft_pool_drain(arg) == 0);
+	return NULL;
+}
+
 static void stopping_loses_none(void *arg)
 {
 	struct office office;
-	weft__sys_thread others[SUBMITTERS];
+	weft__sys_thread others[SUBMITTERS], drainer = { 0 };
+	bool has_drainer = weft__sim_choose(3) == 0;
 	int32_t left_out = 0;
 
 	(void)arg;
@@ -227,9 +235,13 @@ static void stopping_loses_none(void *arg)
 	office.held = true;
 	for (int i = 0; i < SUBMITTERS; i++)
 		others[i] = engine_foreign(submit_jobs, &office);
+	if (has_drainer)
+		drainer = engine_foreign(drain_too, office.pool);
 	for (int i = (int)weft__sim_choose(20); i > 0; i--)
 		engine_dawdle();
 	weft__sim_check(weft_pool_stop(office.pool) >= 0);
+	if (has_drainer)
+		weft__sys_thread_join(drainer);
 	for (int i = 0; i < SUBMITTERS; i++)
 		weft__sys_thread_join(others[i]);
 	weft__sim_check(weft_pool_destroy(office.pool) == 0);
@@ -293,6 +305,109 @@ static void batches(void *arg)
 	open_office(&office);
 	weft__sim_check(engine_run(batches_app, &office) == 0);
 	weft__sim_check(weft_pool_destroy(office.pool) == 0);
+	check_at_most_once(&office);
+	engine_check_clean();
+}
+
+/* ---- a batch is cancelled while it grows: what it took has run or been removed */
+
+struct growth {
+	struct office office;
+	weft_batch *batch;
+	int64_t removed;
+	uint32_t over; /* atomic */
+};
+
+static void *cancel_batch(void *arg)
+{
+	struct growth *growth = arg;
+
+	do {
+		growth->removed += weft_batch_cancel(growth->batch);
+		engine_dawdle();
+	} while (!atomic_load_acquire(&growth->over));
+	return NULL;
+}
+
+static void batches_are_cancelled_while_they_grow(void *arg)
+{
+	struct growth growth = { .removed = 0 };
+	weft_task_options options = { 0 };
+	weft__sys_thread canceller;
+	int64_t taken = 0;
+	weft_pool_stats stats;
+	int code;
+
+	(void)arg;
+	open_office(&growth.office);
+	weft__sim_check(weft_batch_create(&growth.batch) == 0);
+	options.batch = growth.batch;
+	canceller = engine_foreign(cancel_batch, &growth);
+	for (int i = 0; i < SUBMITTERS; i++)
+		for (int j = 0; j < TASKS; j++) {
+			options.key = weft__sim_choose(3);
+			growth.office.jobs[i][j].depth = ALONE;
+			code = weft_pool_submit(growth.office.pool, in_batch,
+						&growth.office.jobs[i][j], &options, NULL);
+			weft__sim_check(code == 0 || code == -EAGAIN);
+			taken += code == 0;
+		}
+	code = weft_batch_wait(growth.batch);
+	weft__sim_check(code == 0 || code == -ECANCELED);
+	atomic_store_release(&growth.over, 1);
+	weft__sys_thread_join(canceller);
+	weft_batch_destroy(growth.batch);
+	weft__sim_check(weft_pool_drain(growth.office.pool) == 0);
+	weft_pool_stats_get(growth.office.pool, &stats);
+	weft__sim_check(stats.queued == 0 && (int64_t)stats.cancelled == growth.removed);
+	weft__sim_check(stats.submitted == stats.completed + stats.cancelled);
+	weft__sim_check(weft_pool_destroy(growth.office.pool) == 0);
+	check_at_most_once(&growth.office);
+	for (int i = 0; i < SUBMITTERS; i++)
+		for (int j = 0; j < TASKS; j++)
+			taken -= growth.office.jobs[i][j].runs;
+	weft__sim_check(taken == growth.removed);
+	engine_check_clean();
+}
+
+/* ---- a task is cancelled while its pool ends: a handle is good for that whatever the pool does */
+
+static void *cancel_tasks(void *arg)
+{
+	weft_task **tasks = arg;
+
+	for (int i = 0; i < TASKS; i++) {
+		if (tasks[i] == NULL)
+			continue;
+		weft_task_cancel(tasks[i]);
+		weft_task_release(tasks[i]);
+	}
+	return NULL;
+}
+
+static void tasks_are_cancelled_while_the_pool_ends(void *arg)
+{
+	weft_task *tasks[TASKS] = { NULL };
+	struct office office;
+	weft__sys_thread canceller;
+
+	(void)arg;
+	open_office(&office);
+	for (int i = 0; i < TASKS; i++) {
+		const weft_task_options options = { .key = weft__sim_choose(3) };
+		int code;
+
+		office.jobs[0][i].depth = ALONE;
+		code = weft_pool_submit(office.pool, do_job, &office.jobs[0][i], &options,
+					&tasks[i]);
+		weft__sim_check(code == 0 || code == -EAGAIN);
+		if (code < 0)
+			tasks[i] = NULL;
+	}
+	canceller = engine_foreign(cancel_tasks, tasks);
+	engine_dawdle();
+	weft__sim_check(weft_pool_destroy(office.pool) == 0);
+	weft__sys_thread_join(canceller);
 	check_at_most_once(&office);
 	engine_check_clean();
 }
@@ -363,5 +478,11 @@ const struct scenario pool_scenarios[] = {
 	  .run = every_worker_gets_a_hog,
 	  .options = { .eintr = 20 } },
 	{ .name = "batches", .run = batches, .options = { .spurious = 20, .eintr = 20 } },
+	{ .name = "batches-are-cancelled-while-they-grow",
+	  .run = batches_are_cancelled_while_they_grow,
+	  .options = { .spurious = 20, .eintr = 20 } },
+	{ .name = "tasks-are-cancelled-while-the-pool-ends",
+	  .run = tasks_are_cancelled_while_the_pool_ends,
+	  .options = { .spurious = 20, .eintr = 20 } },
 	{ 0 },
 };
