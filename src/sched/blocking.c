@@ -62,6 +62,7 @@ static bool offer(struct weft__carrier *carrier, struct weft__processor *process
 			/* as before any sleep: whoever is rung may only steal from it */
 			weft__live_flush(processor);
 		spare->given = processor;
+		atomic_store_relaxed(&processor->attended_ns, spare->in_poller ? WEFT_FOREVER : 0);
 		/* OWNER */
 		atomic_store_release(&processor->owner, (uintptr_t)spare | WEFT__OWNER_IDLE);
 		if (wake)

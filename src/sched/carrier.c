@@ -145,6 +145,7 @@ static struct weft__carrier *make_carrier(struct weft_sched *sched,
 	become_spare(carrier);
 	atomic_store_relaxed(&carrier->wake_word, 1);
 	carrier->given = processor;
+	atomic_store_relaxed(&processor->attended_ns, INT64_C(0)); /* on its way */
 	atomic_store_release(&processor->owner, (uintptr_t)carrier | WEFT__OWNER_IDLE); /* OWNER */
 	weft__spin_unlock(&sched->lock);
 	return carrier;

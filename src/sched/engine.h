@@ -64,7 +64,10 @@ struct weft__processor {
 	int64_t clock_ns;           /* atomic: the time at the last look */
 	int64_t polled_ns;
 	/* all */
-	uintptr_t owner;                             /* atomic, see above */
+	uintptr_t owner; /* atomic, see above */
+	/* atomic; of an idle one: its owner wakes by then. WEFT_FOREVER: it does not know that it
+	 * has it */
+	int64_t attended_ns;
 	uint64_t switches, steals, polls, hand_offs; /* atomic: written by the owner */
 	struct weft__runq queue;
 	struct weft__wheel wheel;

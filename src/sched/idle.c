@@ -27,7 +27,7 @@
  *
  * Deadlines: a sleeping carrier fires its own processor's timers to the nanosecond; those of the
  * others, in case that they are busy, GRACE later; of one that is held by a sleeper who does not
- * know it, at once.
+ * know of them, at once.
  *
  * models/idle.pml is this protocol, with the variants that fail.
  */
@@ -252,23 +252,14 @@ static bool may_sleep(struct weft_sched *sched)
 }
 
 /*
- * Held by a carrier that sleeps in the poller and does not know it (a spare, see engine.h): it does
- * not look after the timers. Under the lock, because a carrier whose kernel thread was refused goes
- * away while others run: not while the owner word names it.
+ * Nobody runs with it, and who holds it does not know of its next deadline: it was given to a
+ * carrier that is asleep (a spare, see engine.h), or a thread between its brackets put a timer into
+ * its wheel (light_park_bare).
  */
-static bool is_forlorn(struct weft__processor *processor)
+static bool is_unattended(struct weft__processor *processor, int64_t next_ns)
 {
-	struct weft_sched *sched = processor->sched;
-	bool forlorn = false;
-	uintptr_t owner;
-
-	weft__spin_lock(&sched->lock);
-	owner = atomic_load_acquire(&processor->owner);
-	if (owner & WEFT__OWNER_IDLE)
-		forlorn = atomic_load_relaxed(
-			&((struct weft__carrier *)(owner & ~WEFT__OWNER_IDLE))->in_poller);
-	weft__spin_unlock(&sched->lock);
-	return forlorn;
+	return (atomic_load_acquire(&processor->owner) & WEFT__OWNER_IDLE) != 0 &&
+	       next_ns < atomic_load_relaxed(&processor->attended_ns);
 }
 
 static int64_t sleep_until(struct weft__carrier *carrier)
@@ -284,13 +275,30 @@ static int64_t sleep_until(struct weft__carrier *carrier)
 		next_ns = weft__wheel_next(&sched->processors[i]->wheel);
 		if (next_ns >= until_ns)
 			continue;
-		if (!is_forlorn(sched->processors[i]))
+		if (!is_unattended(sched->processors[i], next_ns))
 			next_ns = next_ns < WEFT_FOREVER - GRACE_NS ? next_ns + GRACE_NS
 								    : WEFT_FOREVER;
 		if (next_ns < until_ns)
 			until_ns = next_ns;
 	}
 	return until_ns;
+}
+
+/*
+ * Gives the processor up for a sleep until then; returns until when. A timer that another puts into
+ * its wheel meanwhile: he rings, and who takes the ring looks at the owner word. Either that is not
+ * idle yet, and the look behind it sees the timer, or he sees that it is not attended. (OWNER)
+ */
+static int64_t let_go(struct weft__carrier *carrier, int64_t until_ns)
+{
+	struct weft__processor *processor = carrier->processor;
+	int64_t next_ns;
+
+	atomic_store_relaxed(&processor->attended_ns, until_ns);
+	atomic_store_release(&processor->owner, (uintptr_t)carrier | WEFT__OWNER_IDLE); /* OWNER */
+	weft__sys_full_barrier();
+	next_ns = weft__wheel_next(&processor->wheel);
+	return next_ns < until_ns ? next_ns : until_ns;
 }
 
 /* Sleeps in the poller. False: the processor was taken meanwhile. */
@@ -318,7 +326,7 @@ static bool sleep_idle(struct weft__carrier *carrier)
 		int64_t until_ns = sleep_until(carrier);
 
 		atomic_bump(&processor->polls, 1);
-		atomic_store_release(&processor->owner, mine); /* OWNER */
+		until_ns = let_go(carrier, until_ns);
 		weft__poller_wait(&sched->poller, until_ns, &batch);
 		if (!atomic_cas_acq_rel(&processor->owner, &mine, (uintptr_t)carrier)) /* OWNER */
 			carrier->processor = NULL;

@@ -235,6 +235,43 @@ static void brackets(void *arg)
 	engine_check_clean();
 }
 
+/* Nobody holds the wheel of one that sleeps between its brackets, and yet somebody looks after it:
+ * it is less late than what waits behind a busy processor. */
+#define GRACE_NS (10 * WEFT_MS)
+
+static int64_t clock_step(void)
+{
+	int64_t before_ns = weft_now();
+
+	return weft_now() - before_ns;
+}
+
+static int sleep_between_brackets(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 4; i++) {
+		int64_t until_ns, late_ns;
+
+		weft_sleep(weft__sim_choose(2) ? 1 : 100000); /* so that the others fall asleep */
+		weft_blocking_begin();
+		weft__sys_wait(&(uint32_t){ 0 }, 0, weft_now() + weft__sim_choose(200000));
+		until_ns = weft_now() + WEFT_MS;
+		weft_sleep_until(until_ns);
+		late_ns = weft_now() - until_ns;
+		weft_blocking_end();
+		weft__sim_check(late_ns >= 0);
+		weft__sim_check(late_ns < GRACE_NS || clock_step() > 2000); /* a slow machine */
+	}
+	return 0;
+}
+
+static void bracketed_sleep_ends_in_time(void *arg)
+{
+	(void)arg;
+	weft__sim_check(engine_run_on(2 + weft__sim_choose(2), sleep_between_brackets, NULL) == 0);
+	engine_check_clean();
+}
+
 const struct scenario time_scenarios[] = {
 	{ .name = "sleepers", .run = sleepers, .options = { .eintr = 50 } },
 	{ .name = "deadline-races-with-wake",
@@ -242,5 +279,6 @@ const struct scenario time_scenarios[] = {
 	  .options = { .spurious = 50, .eintr = 50 } },
 	{ .name = "blocking-hands-over", .run = blocking_hands_over, .options = { .eintr = 50 } },
 	{ .name = "brackets", .run = brackets },
+	{ .name = "bracketed-sleep-ends-in-time", .run = bracketed_sleep_ends_in_time },
 	{ 0 },
 };
