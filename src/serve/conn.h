@@ -142,7 +142,7 @@ struct weft__buffers {
 };
 
 char *weft__buffer_create(struct weft__buffers *buffers); /* NULL: no memory */
-void weft__buffer_destroy(struct weft__buffers *buffers, char *buffer);
+void weft__buffer_destroy(struct weft__buffers *buffers, char *at);
 void weft__buffers_fini(struct weft__buffers *buffers);
 /* Makes that many free ones, as far as memory goes. */
 void weft__buffers_fill(struct weft__buffers *buffers, uint32_t count);

@@ -25,11 +25,6 @@
 #define LINGER_BYTES_MAX (1u << 20)
 #define END_LOOK_NS (10 * WEFT_MS) /* how often it looks who is left, when the server ends */
 
-static enum weft__server_phase phase_of(struct weft_server *server)
-{
-	return atomic_load_relaxed(&server->phase);
-}
-
 /* ---- whose turn it is */
 
 void weft__dispatcher_queue(struct weft_server *server, struct weft__conn *conn)
@@ -97,7 +92,8 @@ void weft__dispatcher_linger(struct weft_server *server, struct weft__conn *conn
 {
 	conn->public.input_bytes = 0;
 	weft__conn_shrink(conn);
-	if (phase_of(server) == WEFT__SERVER_STOPS || weft_shutdown(conn->public.fd, SHUT_WR) < 0) {
+	if (weft__server_phase(server) == WEFT__SERVER_STOPS ||
+	    weft_shutdown(conn->public.fd, SHUT_WR) < 0) {
 		weft__dispatcher_close(server, conn);
 		return;
 	}
@@ -159,7 +155,7 @@ static bool submit(struct weft_server *server, struct weft__conn *conn)
 		weft__conn_shrink(conn);
 	weft__limit_set(server, conn, WEFT__LIMIT_IDLE);
 	conn->public.write_until_ns = server->now_ns + server->options.write_ns;
-	conn->public.draining = phase_of(server) != WEFT__SERVER_SERVES;
+	conn->public.draining = weft__server_phase(server) != WEFT__SERVER_SERVES;
 	if (weft_pool_submit(server->pool, weft__worker_serve, conn, NULL, NULL) < 0) {
 		atomic_sub_acq_rel(&server->serving, 1);
 		weft__dispatcher_close(server, conn);
@@ -181,7 +177,7 @@ static void take_linger_turn(struct weft_server *server, struct weft__conn *conn
 
 static void hold(struct weft_server *server, struct weft__conn *conn)
 {
-	if (phase_of(server) != WEFT__SERVER_SERVES) {
+	if (weft__server_phase(server) != WEFT__SERVER_SERVES) {
 		weft__dispatcher_close(server, conn);
 		return;
 	}
@@ -205,7 +201,7 @@ static bool take_read_turn(struct weft_server *server, struct weft__conn *conn)
 		weft__dispatcher_linger(server, conn);
 		return true;
 	case WEFT__READ_NOTHING:
-		if (phase_of(server) == WEFT__SERVER_SERVES) {
+		if (weft__server_phase(server) == WEFT__SERVER_SERVES) {
 			let_go(server, conn);
 			return true;
 		}
@@ -240,7 +236,7 @@ static void take_close_turn(struct weft_server *server, struct weft__conn *conn)
 /* False: it waits for a worker. */
 static bool take_turn(struct weft_server *server, struct weft__conn *conn)
 {
-	if (phase_of(server) == WEFT__SERVER_STOPS) {
+	if (weft__server_phase(server) == WEFT__SERVER_STOPS) {
 		weft__dispatcher_close(server, conn);
 		return true;
 	}
@@ -289,56 +285,6 @@ static bool take_turns(struct weft_server *server)
 	return server->queue_first != NULL;
 }
 
-/* ---- the end of the server */
-
-static void close_listener(struct weft_server *server)
-{
-	if (server->listener < 0)
-		return;
-	weft_close(server->listener);
-	server->listener = -1;
-	server->accept_at_ns = 0;
-}
-
-/* Looks at all connections that nobody has: one more read shows whether it has a request, or it is
- * closed. */
-static void look_who_is_left(struct weft_server *server)
-{
-	for (int i = 0; i < WEFT__LIMITS; i++)
-		weft__list_for(link, &server->limits[i].conns) {
-			struct weft__conn *conn = container_of(link, struct weft__conn, link);
-			bool is_waited_for = phase_of(server) == WEFT__SERVER_DRAINS &&
-					     (i == WEFT__LIMIT_WRITE || i == WEFT__LIMIT_LINGER);
-
-			if (is_waited_for)
-				continue;
-			if (weft__conn_take(conn)) {
-				/* Without frame, input is for serve to look at: there is none. */
-				conn->turn = server->options.frame != NULL ? WEFT__TURN_READ
-									   : WEFT__TURN_CLOSE;
-				weft__dispatcher_queue(server, conn);
-			} else if (phase_of(server) == WEFT__SERVER_STOPS) {
-				server->was_cut = true;
-				weft_shutdown(conn->public.fd,
-					      SHUT_RDWR); /* whoever serves it finds out */
-			}
-		}
-}
-
-/* True: everything is over. */
-static bool proceed_to_end(struct weft_server *server)
-{
-	if (phase_of(server) == WEFT__SERVER_SERVES)
-		return false;
-	close_listener(server);
-	if (server->drain_until_ns == 0)
-		server->drain_until_ns = server->now_ns + server->options.drain_ns;
-	if (server->now_ns >= server->drain_until_ns && phase_of(server) != WEFT__SERVER_STOPS)
-		atomic_store_release(&server->phase, WEFT__SERVER_STOPS);
-	look_who_is_left(server);
-	return atomic_load_relaxed(&server->connections) == 0 && server->refused_now == 0;
-}
-
 /* ---- round and round */
 
 static void wait_for_bell(struct weft_server *server, int64_t until_ns)
@@ -362,7 +308,8 @@ static int64_t next_deadline(struct weft_server *server)
 
 	if (server->accept_at_ns != 0 && server->accept_at_ns < next_ns)
 		next_ns = server->accept_at_ns;
-	if (phase_of(server) != WEFT__SERVER_SERVES && server->now_ns + END_LOOK_NS < next_ns)
+	if (weft__server_phase(server) != WEFT__SERVER_SERVES &&
+	    server->now_ns + END_LOOK_NS < next_ns)
 		next_ns = server->now_ns + END_LOOK_NS;
 	return next_ns;
 }
@@ -384,7 +331,7 @@ static void go_round(struct weft_server *server)
 	for (;;) {
 		server->now_ns = weft_now();
 		take_arrivals(server);
-		if (proceed_to_end(server))
+		if (weft__server_proceed_to_end(server))
 			return;
 		has_more = accept_some(server);
 		weft__limits_check(server);
@@ -432,7 +379,7 @@ int weft__dispatcher_run(void *arg)
 	weft_mutex_unlock(&server->lock);
 	if (error == 0)
 		go_round(server);
-	close_listener(server);
+	weft__server_close_listener(server);
 	weft_mutex_lock(&server->lock);
 	server->has_ended = true;
 	weft_cond_wake_all(&server->changed);

@@ -23,6 +23,7 @@
 #include <weft/sched.h>
 #include <weft/server.h>
 
+#include "base/atomic.h"
 #include "base/compiler.h"
 #include "io/watch.h"
 #include "sched/waitq.h"
@@ -88,16 +89,25 @@ struct weft_server {
 	int start_error;
 };
 
+static inline enum weft__server_phase weft__server_phase(struct weft_server *server)
+{
+	return atomic_load_relaxed(&server->phase);
+}
+
 /* server.c: wakes the dispatcher. From anywhere, also from a carrier's loop. */
 void weft__server_ring(struct weft_server *server);
 /* Gives a connection that the caller owns to the dispatcher; conn->turn says what for. */
 void weft__server_hand_over(struct weft__conn *conn);
 
 /* dispatcher.c */
-int weft__dispatcher_run(void *server);
+int weft__dispatcher_run(void *arg); /* the server */
 void weft__dispatcher_queue(struct weft_server *server, struct weft__conn *conn);
 void weft__dispatcher_close(struct weft_server *server, struct weft__conn *conn);
 void weft__dispatcher_linger(struct weft_server *server, struct weft__conn *conn);
+
+/* ending.c: what the end of the server asks of a round. True: everything is over. */
+bool weft__server_proceed_to_end(struct weft_server *server);
+void weft__server_close_listener(struct weft_server *server);
 
 /* accept.c: takes a few connections. True: there may be more. */
 bool weft__server_accept(struct weft_server *server);
@@ -110,8 +120,8 @@ void weft__limit_set(struct weft_server *server, struct weft__conn *conn,
 int64_t weft__limits_next(struct weft_server *server); /* nothing passes before this */
 void weft__limits_check(struct weft_server *server);
 
-/* worker.c: a task of the pool; conn is its argument */
-int weft__worker_serve(void *conn);
+/* worker.c: a task of the pool; arg is the connection */
+int weft__worker_serve(void *arg);
 /* Has each worker use its stack once, as deep as serving does. */
 void weft__workers_warm_up(struct weft_server *server);
 

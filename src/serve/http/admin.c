@@ -39,7 +39,8 @@ static const char *port_of(const char *address)
 
 static bool is_text(struct weft__http_text text, const char *string)
 {
-	return text.bytes == strlen(string) && strncasecmp(text.at, string, text.bytes) == 0;
+	return text.at != NULL && text.bytes == strlen(string) &&
+	       strncasecmp(text.at, string, text.bytes) == 0;
 }
 
 /* Does the Host header name this machine, by a name that nobody else can give away? */

@@ -346,7 +346,7 @@ int weft__http_file_get(struct weft__http_files *files, const char *path,
 			return 0;
 		}
 		drop(files, file);
-		weft__http_file_release(file);
+		weft__http_file_release(file); /* NOLINT(clang-analyzer-unix.Malloc): find's */
 	}
 	atomic_add_relaxed(&files->misses, 1);
 	return load(files, path, out_file);

@@ -136,7 +136,7 @@ static int resolve_by_hand(int root, const char *path)
 
 	if (strlen(path) >= sizeof walk.rest)
 		return -ENAMETOOLONG;
-	strcpy(walk.rest, path);
+	memcpy(walk.rest, path, strlen(path) + 1);
 	while (error == 0 && take_name(&walk, name))
 		error = step(&walk, name);
 	/* A file in the middle shows itself when a name is looked up in it; one at the end with a
