@@ -122,6 +122,12 @@ static bool waits_for_home(const weft_pool *pool, const struct weft__seat *seat)
 	return pool->route != WEFT_ROUTE_SHARED && seat->home != NULL && !seat->home->has_rested;
 }
 
+/* Nobody takes a task any more. (Woken while a stop still sweeps the queues, workers would rest and wake each other until it has.) */
+static bool is_ending(const weft_pool *pool)
+{
+	return pool->ending || (atomic_load_relaxed(&pool->attention) & WEFT__ATTENTION_STOP) != 0;
+}
+
 /* ---- wakes */
 
 /* The seat is taken, and nobody rests who could get it: a new worker. */
@@ -147,7 +153,7 @@ static void activate(weft_pool *pool, struct weft__seat *seat, bool searching)
 	weft__spin_lock(&pool->lock);
 	if (seat == NULL)
 		seat = choose_seat(pool);
-	if (seat == NULL || !seat->is_idle || pool->ending || waits_for_home(pool, seat))
+	if (seat == NULL || !seat->is_idle || is_ending(pool) || waits_for_home(pool, seat))
 		goto nobody;
 	weft__seat_remove_idle(pool, seat);
 	if (give_seat(pool, seat, searching, &wakes)) {
