@@ -87,8 +87,12 @@ static int join(struct weft_thread *thread, bool only_look, int64_t deadline_ns,
 		}
 		weft__waitq_add(&thread->joiners, &waiter, self);
 		weft__waitq_unlock(&thread->joiners);
-		code = weft__waitq_park(&thread->joiners, &waiter, "join", deadline_ns);
-		weft__waitq_lock(&thread->joiners); /* JOIN */
+		code = weft__park(self, "join", deadline_ns);
+		/* One section from here to the return: once the deadline has passed and the waiter
+		 * is out of the queue, another may detach the thread, which may then go. (JOIN) */
+		weft__waitq_lock(&thread->joiners);
+		if (waiter.linked)
+			weft__waitq_remove(&thread->joiners, &waiter);
 		/* Timed out, but ended meanwhile: that counts. Woken: it has ended. */
 		if (code == 0)
 			weft__assert(thread->ended == WEFT__ENDED_YES);

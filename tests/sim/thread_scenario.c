@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Threads begin, end, are joined and detached, on one to three processors, and reach every
  * processor. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "engine.h"
+#include "sched/thread.h"
 
 #define CHILDREN 6
 
@@ -426,6 +431,63 @@ static void two_schedulers(void *arg)
 	engine_check_clean();
 }
 
+/* ---- a thread that is joined in vain can be detached, and goes: who joined does not look again */
+
+struct given_up {
+	weft_thread *thread;
+	weft_sem go;
+	int64_t ended;   /* atomic */
+	uint32_t joined; /* atomic */
+};
+
+static int end_when_told(void *arg)
+{
+	struct given_up *given_up = arg;
+
+	weft_sem_wait(&given_up->go);
+	atomic_add_relaxed(&given_up->ended, 1);
+	return 0;
+}
+
+static void *join_in_vain(void *arg)
+{
+	struct given_up *given_up = arg;
+	int64_t until_ns = weft_now() + weft__sim_choose(2000);
+	int code = weft_thread_join_until(given_up->thread, until_ns, NULL);
+
+	weft__sim_check(code == -ETIMEDOUT);
+	atomic_store_relaxed(&given_up->joined, 1u);
+	return NULL;
+}
+
+static void detach_after_a_join_in_vain(void *arg)
+{
+	struct given_up given_up = { 0 };
+	struct weft__sim_usage usage;
+	weft__sys_thread joiner;
+	void *junk;
+
+	(void)arg;
+	engine_watch();
+	weft__sim_check(weft_thread_spawn(end_when_told, &given_up, NULL, &given_up.thread) == 0);
+	joiner = engine_foreign(join_in_vain, &given_up);
+	while (atomic_load_relaxed(&given_up.thread->joiners.first) == NULL &&
+	       atomic_load_relaxed(&given_up.joined) == 0)
+		weft__sys_thread_yield();
+	while (weft_thread_detach(given_up.thread) == -EINVAL)
+		weft__sys_thread_yield();
+	weft_sem_wake(&given_up.go);
+	do {
+		weft__sys_thread_yield();
+		weft__sim_usage(&usage);
+	} while (usage.threads > 2 || atomic_load_relaxed(&given_up.ended) == 0);
+	/* Its record is free, and somebody else's now. */
+	junk = malloc(sizeof(struct weft_thread));
+	memset(junk, 0xff, sizeof(struct weft_thread));
+	weft__sys_thread_join(joiner);
+	free(junk);
+}
+
 const struct scenario thread_scenarios[] = {
 	{ .name = "storm", .run = storm },
 	{ .name = "storm-twice", .run = storm_twice },
@@ -439,5 +501,6 @@ const struct scenario thread_scenarios[] = {
 	  .options = { .eintr = 20 } },
 	{ .name = "foreign-threads-start-work", .run = foreign_threads_start_work },
 	{ .name = "two-schedulers", .run = two_schedulers },
+	{ .name = "detach-after-a-join-in-vain", .run = detach_after_a_join_in_vain },
 	{ 0 },
 };
