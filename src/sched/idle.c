@@ -58,7 +58,14 @@ void weft__search_end(struct weft__carrier *carrier)
 	carrier->searching = false;
 	if (atomic_sub_acq_rel(&sched->searching, 1) != 1)
 		return;
-	weft__sys_light_barrier(); /* IDLE: searching before idle */
+	/*
+	 * IDLE: searching before idle. Not the light one, which orders us with the sleeper's heavy
+	 * one alone. Three are here: a maker that sees the sleeper and still sees us searching
+	 * leaves the waking to us, and may publish after the sleeper's look began. So we must not
+	 * have read idle before that maker could read searching, as a locked instruction allows
+	 * where it is no fence (aarch64).
+	 */
+	weft__sys_full_barrier();
 	if (atomic_load_acquire(&sched->idle) != 0)
 		weft__wake_slow(sched);
 }
