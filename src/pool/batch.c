@@ -54,7 +54,17 @@ void weft__batch_undo(weft_batch *batch, struct weft_task *task)
 	weft__batch_end(batch, task, 0);
 }
 
-/* A task that nobody has begun, held; NULL: none. pool NULL: of any. */
+static uint64_t count_pending(weft_batch *batch)
+{
+	uint64_t pending;
+
+	weft__waitq_lock(&batch->waiters);
+	pending = batch->pending;
+	weft__waitq_unlock(&batch->waiters);
+	return pending;
+}
+
+/* A task that nobody has begun, held; another one at the next call. NULL: none. pool NULL: of any. */
 static struct weft_task *find_queued(weft_batch *batch, const weft_pool *pool)
 {
 	struct weft_task *found = NULL;
@@ -69,6 +79,8 @@ static struct weft_task *find_queued(weft_batch *batch, const weft_pool *pool)
 			weft__list_remove(&task->in_batch);
 			weft__list_push(&batch->begun, &task->in_batch);
 		} else if (pool == NULL || task->pool == pool) {
+			weft__list_remove(&task->in_batch);
+			weft__list_push(&batch->queued, &task->in_batch);
 			weft__task_hold(task);
 			found = task;
 		}
@@ -77,16 +89,23 @@ static struct weft_task *find_queued(weft_batch *batch, const weft_pool *pool)
 	return found;
 }
 
-/* Runs what nobody has begun. */
+/*
+ * Runs what nobody has begun. What it cannot run (another task of that key runs) others will, as soon as it can be run, for the seat is given up
+ * next; save those of a key that the worker itself is in the middle of: they can be run here, so one look at each is enough.
+ */
 static void help(struct weft__worker *worker, weft_batch *batch)
 {
 	struct weft_task *task;
-	bool helped = true;
+	uint64_t failures = 0, most = count_pending(batch);
 
-	while (helped && (task = find_queued(batch, worker->pool)) != NULL) {
-		/* Not: no stack is left, or its key's tasks must wait; or somebody was quicker. */
-		helped = weft__task_help(worker, task) ||
-			 WEFT__TASK_STATE(atomic_load_relaxed(&task->state)) != WEFT__TASK_QUEUED;
+	while (failures <= most && weft__worker_has_stack(worker) &&
+	       (task = find_queued(batch, worker->pool)) != NULL) {
+		bool helped = false;
+
+		/* By key: what must run before it, one after the other, and then the task itself. */
+		while (weft__task_help(worker, task))
+			helped = true;
+		failures += !helped;
 		weft__task_drop(task);
 	}
 }
@@ -114,16 +133,6 @@ static bool wait_for_end(weft_batch *batch, int64_t deadline_ns)
 	return code == 0;
 }
 
-static bool has_ended(weft_batch *batch)
-{
-	bool ended;
-
-	weft__waitq_lock(&batch->waiters);
-	ended = batch->pending == 0;
-	weft__waitq_unlock(&batch->waiters);
-	return ended;
-}
-
 static int take_error(weft_batch *batch)
 {
 	int error;
@@ -147,7 +156,7 @@ int weft_batch_wait_until(weft_batch *batch, int64_t deadline_ns)
 {
 	struct weft__worker *worker = weft__worker_self();
 
-	if (!has_ended(batch)) {
+	if (count_pending(batch) != 0) {
 		if (worker != NULL && runs_one_of(worker, batch))
 			return -EDEADLK;
 		if (deadline_ns != WEFT_FOREVER && deadline_ns <= weft__sys_now())

@@ -196,6 +196,44 @@ static void who_waits_for_his_own_batch_is_told(void **state)
 	weft_pool_destroy(pool);
 }
 
+struct own_key {
+	weft_pool *pool;
+	weft_batch *batch;
+	long count;
+};
+
+/* Key 5: waits for one of key 6, which must wait itself, and for one of its own key, which only it can run. */
+static int wait_for_both(void *arg)
+{
+	struct own_key *own = arg;
+
+	for (uint64_t key = 6; key >= 5; key--)
+		if (weft_pool_submit(own->pool, count_one, &own->count, &(weft_task_options){ .key = key, .batch = own->batch }, NULL) < 0)
+			return -1;
+	return weft_batch_wait(own->batch);
+}
+
+static void a_batch_with_tasks_of_the_own_key_ends(void **state)
+{
+	struct own_key own = { .pool = make_pool(&(weft_pool_options){ .workers = 2, .route = WEFT_ROUTE_KEY }),
+			       .batch = make_batch() };
+	struct gate gate = { 0 };
+	weft_task *task;
+	int result = -1;
+
+	(void)state;
+	assert_int_equal(weft_pool_submit(own.pool, wait_at_gate, &gate, &(weft_task_options){ .key = 6 }, NULL), 0);
+	await(&gate.come, 1);
+	assert_int_equal(weft_pool_submit(own.pool, wait_for_both, &own, &(weft_task_options){ .key = 5 }, &task), 0);
+	while (atomic_load_acquire(&own.count) != 1)
+		weft_yield();
+	wake(&gate.open, 1);
+	assert_int_equal(weft_task_wait_until(task, weft_now() + SECONDS_MAX, &result), 0);
+	assert_int_equal(result, 0);
+	weft_batch_destroy(own.batch);
+	weft_pool_destroy(own.pool);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -206,6 +244,7 @@ int main(void)
 		cmocka_unit_test(batches_nest),
 		cmocka_unit_test(a_batch_spans_pools),
 		cmocka_unit_test(who_waits_for_his_own_batch_is_told),
+		cmocka_unit_test(a_batch_with_tasks_of_the_own_key_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
