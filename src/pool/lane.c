@@ -78,12 +78,12 @@ static void unready(struct weft__lane *lane)
 	atomic_store_relaxed(&lane->seat->lane_count, lane->seat->lane_count - 1);
 }
 
-static struct weft_task *begin_first(weft_pool *pool, struct weft__lane *lane, struct weft__worker *worker)
+static struct weft_task *begin_first(weft_pool *pool, struct weft__lane *lane, struct weft_thread *runner)
 {
 	struct weft_task *task = container_of(weft__list_pop(&lane->tasks), struct weft_task, in_lane);
 
 	lane->running++;
-	lane->runner = worker;
+	lane->runner = runner;
 	atomic_store_relaxed(&pool->keys.count, pool->keys.count - 1);
 	weft__task_leave(task, WEFT__TASK_RUNNING);
 	return task;
@@ -96,11 +96,10 @@ static void begin_unqueued(struct weft__lane *lane, struct weft_task *task)
 	weft__task_leave(task, WEFT__TASK_RUNNING);
 }
 
-/* What waits in the lane may begin now, by that worker. */
-static bool may_begin(const struct weft__lane *lane, const struct weft__worker *worker)
+/* What waits in the lane may begin now, by that thread: a worker, or a submitter that is in the middle of the lane. */
+static bool may_begin(const struct weft__lane *lane, const struct weft_thread *self, bool is_worker)
 {
-	return !weft__list_is_empty(&lane->tasks) &&
-	       (lane->running == 0 || (worker != NULL && lane->runner == worker));
+	return !weft__list_is_empty(&lane->tasks) && (lane->running == 0 ? is_worker : lane->runner == self);
 }
 
 /* ---- */
@@ -147,7 +146,7 @@ struct weft_task *weft__lane_take(struct weft__worker *worker, struct weft__seat
 		struct weft__lane *lane = container_of(ready, struct weft__lane, ready);
 
 		unready(lane);
-		task = begin_first(pool, lane, worker);
+		task = begin_first(pool, lane, worker->self);
 	}
 	weft__spin_unlock(&pool->keys.lock);
 	return task;
@@ -156,16 +155,17 @@ struct weft_task *weft__lane_take(struct weft__worker *worker, struct weft__seat
 struct weft_task *weft__lane_help(struct weft__worker *worker, struct weft_task *task)
 {
 	weft_pool *pool = task->pool;
+	struct weft_thread *self = weft__self();
 	struct weft_task *first = NULL;
 	struct weft__lane *lane;
 
 	weft__spin_lock(&pool->keys.lock);
 	if (is_queued(task)) {
 		lane = task->lane; /* NULL: on its way */
-		if (lane != NULL && may_begin(lane, worker)) {
+		if (lane != NULL && may_begin(lane, self, worker != NULL)) {
 			if (lane->running == 0)
 				unready(lane);
-			first = begin_first(pool, lane, worker);
+			first = begin_first(pool, lane, self);
 		}
 	}
 	weft__spin_unlock(&pool->keys.lock);
@@ -222,6 +222,7 @@ void weft__lane_end(struct weft_task *task)
 
 int weft__lane_run(weft_pool *pool, struct weft__worker *worker, uint64_t key, struct weft_task *task, struct weft_task **out_help)
 {
+	struct weft_thread *self = weft__self();
 	struct weft__lane *lane;
 	int error = -EAGAIN;
 
@@ -232,18 +233,18 @@ int weft__lane_run(weft_pool *pool, struct weft__worker *worker, uint64_t key, s
 		lane = make(pool, key);
 		if (lane != NULL) {
 			lane->running = 1;
-			lane->runner = worker;
+			lane->runner = self;
 			begin_unqueued(lane, task);
 		}
 		error = lane != NULL ? 0 : -ENOMEM;
-	} else if (lane->runner == worker && worker != NULL && weft__list_is_empty(&lane->tasks)) {
+	} else if (lane->runner == self && weft__list_is_empty(&lane->tasks)) {
 		lane->running++;
 		begin_unqueued(lane, task);
 		error = 0;
-	} else if (worker != NULL && may_begin(lane, worker)) {
+	} else if (may_begin(lane, self, worker != NULL)) {
 		if (lane->running == 0)
 			unready(lane);
-		*out_help = begin_first(pool, lane, worker);
+		*out_help = begin_first(pool, lane, self);
 	}
 	weft__spin_unlock(&pool->keys.lock);
 	return error;

@@ -28,18 +28,18 @@ struct weft__lane {
 	struct weft__list ready;     /* in a seat's list; READY */
 	struct weft__seat *seat;     /* whose list that is */
 	unsigned running;            /* 0; 1: RUNNING; more: tasks of it run within one another */
-	struct weft__worker *runner; /* RUNNING: by whom; NULL: by a submitter */
+	struct weft_thread *runner;  /* RUNNING: by whom, a worker or a submitter */
 };
 
 /* With shared.lock held. Returns 0; -ENOMEM. */
 int weft__lane_push(weft_pool *pool, struct weft__seat *seat, struct weft_task *task, uint64_t key);
 
-/* The next of the seat's list. NULL: none. */
+/* The next of the seat's list, for that worker, which calls. NULL: none. */
 struct weft_task *weft__lane_take(struct weft__worker *worker, struct weft__seat *seat);
 
 /*
- * For one who waits for that task, or for room in its lane: the first task of the lane, if none runs or the caller runs it. NULL:
- * it has begun, or another of its key runs.
+ * For one who waits for that task, or for room in its lane: the first task of the lane, if the caller runs it already, or none runs and
+ * the caller is that worker. NULL: it has begun, or another of its key runs.
  */
 struct weft_task *weft__lane_help(struct weft__worker *worker, struct weft_task *task);
 

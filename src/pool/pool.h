@@ -323,10 +323,13 @@ void weft__task_drop(struct weft_task *task);
 void weft__task_leave(struct weft_task *task, uint32_t state);
 /* Gives up the runner's reference. */
 void weft__task_end(struct weft_task *task, uint32_t state, int result);
-/* Runs a task that nobody has begun, or what must run before it. False: nothing was run. */
+/* Runs a task that nobody has begun, or what must run before it. worker NULL, or another pool's: only in a submitter that runs a task of
+ * the same key, as nobody else may run what waits in its lane. False: nothing was run. */
 bool weft__task_help(struct weft__worker *worker, struct weft_task *task);
-/* Runs one that was taken out of a lane. */
+/* Runs one that was taken out of a lane; worker NULL: in a submitter that is in the middle of that lane. */
 void weft__task_run_queued(struct weft__worker *worker, struct weft_task *task);
+/* Runs one that has begun, in a submitter. */
+void weft__task_run_outside(struct weft_task *task);
 /* Tells a running one to end. False: it does not run. */
 bool weft__task_tell(struct weft_task *task);
 

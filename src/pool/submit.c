@@ -176,14 +176,9 @@ static int run_outside(struct submission *submission)
 	weft__jobs_unlock(&pool->shared);
 	atomic_add_relaxed(&pool->run_outside, 1);
 	if (task != NULL) {
-		int result;
-
 		if (task->lane == NULL) /* else it has begun */
 			weft__task_leave(task, WEFT__TASK_RUNNING);
-		result = task->function(task->arg);
-		if (task->lane != NULL)
-			weft__lane_end(task);
-		weft__task_end(task, WEFT__TASK_DONE, result);
+		weft__task_run_outside(task);
 	} else {
 		submission->function(submission->arg);
 	}

@@ -233,15 +233,79 @@ static bool take(struct weft__worker *worker, struct weft_task *task, uint32_t s
 	return false;
 }
 
+/* ---- running what waits */
+
+void weft__task_run_outside(struct weft_task *task)
+{
+	int result = task->function(task->arg);
+
+	if (task->lane != NULL)
+		weft__lane_end(task);
+	weft__task_end(task, WEFT__TASK_DONE, result);
+}
+
 void weft__task_run_queued(struct weft__worker *worker, struct weft_task *task)
 {
-	give_room(worker, task->pool);
-	weft__worker_run(worker, weft__task_run, task);
+	weft_pool *pool = task->pool;
+
+	give_room(worker, pool);
+	if (worker != NULL) {
+		weft__worker_run(worker, weft__task_run, task);
+	} else {
+		weft__task_run_outside(task);
+		atomic_add_relaxed(&pool->done_outside, 1);
+	}
+}
+
+/* The pool of a task that was queued a moment ago: it may be drained and destroyed as soon as the task has begun, so it is held by
+ * being busy. False: it ends. */
+static bool hold_pool(struct weft_task *task)
+{
+	struct weft__task_store *store = task->store;
+	bool held;
+
+	weft__spin_lock(&store->lock);
+	held = !store->closed;
+	if (held) {
+		weft__spin_lock(&task->pool->lock);
+		task->pool->busy++;
+		weft__spin_unlock(&task->pool->lock);
+	}
+	weft__spin_unlock(&store->lock);
+	return held;
+}
+
+/* What was removed may have been all that a drain waited for. */
+static void let_pool_go(weft_pool *pool)
+{
+	struct weft__wakes wakes = { NULL, NULL };
+
+	weft__spin_lock(&pool->lock);
+	if (--pool->busy == 0)
+		weft__pool_tell_idle(pool, &wakes);
+	weft__spin_unlock(&pool->lock); /* the last touch of the pool */
+	weft__wakes_ready(&wakes);
+}
+
+static bool help_outside(struct weft_task *task)
+{
+	weft_pool *pool = task->pool;
+	struct weft_task *first;
+
+	if (task->lane == NULL || !hold_pool(task))
+		return false;
+	first = weft__lane_help(NULL, task);
+	if (first != NULL)
+		weft__task_run_queued(NULL, first);
+	let_pool_go(pool);
+	return first != NULL;
 }
 
 bool weft__task_help(struct weft__worker *worker, struct weft_task *task)
 {
-	if (worker->pool != task->pool || !weft__worker_has_stack(worker))
+	if (worker == NULL || worker->pool != task->pool)
+		return help_outside(task);
+	if (!weft__worker_has_stack(worker))
 		return false;
 	if (task->pool->route == WEFT_ROUTE_KEY) {
 		task = weft__lane_help(worker, task);
@@ -319,12 +383,10 @@ int weft_task_wait(weft_task *task, int *out_result)
 {
 	struct weft__worker *worker = weft__worker_self();
 
-	if (!has_ended(task) && worker != NULL) {
-		if (runs_it(worker, task))
-			return -EDEADLK;
-		while (!has_ended(task) && weft__task_help(worker, task))
-			;
-	}
+	if (!has_ended(task) && worker != NULL && runs_it(worker, task))
+		return -EDEADLK;
+	while (!has_ended(task) && weft__task_help(worker, task))
+		;
 	if (!has_ended(task))
 		wait_for_end(task, WEFT_FOREVER);
 	return take_result(task, out_result);
@@ -371,36 +433,6 @@ static bool remove_task(struct weft__worker *worker, struct weft_task *task)
 		return false;
 	give_room(worker, task->pool);
 	return true;
-}
-
-/* The pool of a task that was queued a moment ago: it may be drained and destroyed as soon as the task has begun, so it is held by
- * being busy. False: it ends. */
-static bool hold_pool(struct weft_task *task)
-{
-	struct weft__task_store *store = task->store;
-	bool held;
-
-	weft__spin_lock(&store->lock);
-	held = !store->closed;
-	if (held) {
-		weft__spin_lock(&task->pool->lock);
-		task->pool->busy++;
-		weft__spin_unlock(&task->pool->lock);
-	}
-	weft__spin_unlock(&store->lock);
-	return held;
-}
-
-/* What was removed may have been all that a drain waited for. */
-static void let_pool_go(weft_pool *pool)
-{
-	struct weft__wakes wakes = { NULL, NULL };
-
-	weft__spin_lock(&pool->lock);
-	if (--pool->busy == 0)
-		weft__pool_tell_idle(pool, &wakes);
-	weft__spin_unlock(&pool->lock); /* the last touch of the pool */
-	weft__wakes_ready(&wakes);
 }
 
 static bool cancel_queued(struct weft_task *task)

@@ -281,6 +281,51 @@ static void waiting_for_a_later_task_of_the_own_key_ends(void **state)
 	}
 }
 
+struct errand {
+	weft_pool *pool;
+	struct gate *gate;
+};
+
+/* In a submitter: by then there is room again, so its part is queued behind it. */
+static int wait_for_part(void *arg)
+{
+	struct errand *errand = arg;
+	weft_task *part;
+	int result = -1;
+
+	wake(&errand->gate->open, 1);
+	while (stats_of(errand->pool).queued != 0)
+		weft_yield();
+	if (weft_pool_submit(errand->pool, return_it, (void *)4, &(weft_task_options){ .key = 7 }, &part) != 0 ||
+	    weft_task_wait(part, &result) != 0)
+		return -1;
+	return result;
+}
+
+static void a_submitter_that_runs_a_task_may_wait_for_its_own_key(void **state)
+{
+	weft_pool *pool = make_pool(&(weft_pool_options){
+		.workers = 1, .queue_max = 1, .when_full = WEFT_POOL_RUN, .route = WEFT_ROUTE_KEY });
+	struct gate gate = { 0 };
+	struct errand errand = { pool, &gate };
+	weft_pool_stats stats;
+	weft_task *task;
+	int result = 0;
+
+	(void)state;
+	hold_workers(pool, &gate, 1);
+	assert_int_equal(weft_pool_submit(pool, return_it, NULL, &(weft_task_options){ .key = 6 }, NULL), 0);
+	assert_int_equal(weft_pool_submit(pool, wait_for_part, &errand, &(weft_task_options){ .key = 7 }, &task), 0);
+	assert_int_equal(weft_task_wait(task, &result), 0);
+	assert_int_equal(result, 4);
+	assert_int_equal(weft_pool_drain(pool), 0);
+	stats = stats_of(pool);
+	assert_int_equal(stats.completed, 4);
+	assert_int_equal(stats.submitted, 4);
+	assert_int_equal(stats.run_by_submitter, 1);
+	weft_pool_destroy(pool);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -292,6 +337,7 @@ int main(void)
 		cmocka_unit_test(a_key_stays_with_its_worker),
 		cmocka_unit_test(a_key_stays_alone_while_its_task_blocks),
 		cmocka_unit_test(waiting_for_a_later_task_of_the_own_key_ends),
+		cmocka_unit_test(a_submitter_that_runs_a_task_may_wait_for_its_own_key),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
