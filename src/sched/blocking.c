@@ -131,7 +131,7 @@ static bool take(struct weft__carrier *carrier, struct weft__processor *processo
 	/* It held the processor in the poller, and will find out when it wakes. */
 	if (!sleeper->is_spare) {
 		sleeper->is_spare = true;
-		atomic_store_relaxed(&sleeper->in_poller, true);
+		sleeper->in_poller = true;
 		weft__list_push(&sched->spares, &sleeper->spare);
 		atomic_store_relaxed(&sched->spare_count, sched->spare_count + 1);
 	}

@@ -23,7 +23,7 @@ static void become_spare(struct weft__carrier *carrier)
 	struct weft_sched *sched = carrier->sched;
 
 	carrier->is_spare = true;
-	atomic_store_relaxed(&carrier->in_poller, false);
+	carrier->in_poller = false;
 	atomic_store_relaxed(&carrier->wake_word, 0);
 	weft__list_push_front(&sched->spares, &carrier->spare);
 	atomic_store_relaxed(&sched->spare_count, sched->spare_count + 1);

@@ -91,7 +91,7 @@ struct weft__carrier {
 	/* guarded by sched->lock */
 	struct weft__processor *given; /* offered, and not yet looked at */
 	bool is_spare;                 /* in sched->spares; it takes itself out when it wakes */
-	bool in_poller;                /* atomic; of a spare: it sleeps there, not on wake_word */
+	bool in_poller;                /* of a spare: it sleeps there, not on wake_word */
 	struct weft__list all, spare;
 };
 
