@@ -81,6 +81,7 @@ struct weft__conn {
 	struct weft__list link; /* in the list of its limit */
 	int64_t deadline_ns;
 	uint8_t limit;
+	bool is_late; /* the limit has passed while somebody had it */
 };
 
 _Static_assert(sizeof(struct weft__conn) <= 256, "an idle connection is small");

@@ -167,7 +167,7 @@ static void take_linger_turn(struct weft_server *server, struct weft__conn *conn
 {
 	int more = discard_input(server, conn);
 
-	if (more < 0)
+	if (more < 0 || conn->is_late)
 		weft__dispatcher_close(server, conn);
 	else if (more > 0)
 		weft__dispatcher_queue(server, conn);
@@ -181,8 +181,12 @@ static void hold(struct weft_server *server, struct weft__conn *conn)
 		weft__dispatcher_close(server, conn);
 		return;
 	}
-	if (conn->limit != WEFT__LIMIT_HEAD)
+	if (conn->limit != WEFT__LIMIT_HEAD) {
 		weft__limit_set(server, conn, WEFT__LIMIT_HEAD);
+	} else if (conn->is_late) {
+		weft__limit_expire(server, conn);
+		return;
+	}
 	let_go(server, conn);
 }
 

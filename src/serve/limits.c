@@ -31,6 +31,7 @@ void weft__limit_set(struct weft_server *server, struct weft__conn *conn,
 {
 	weft__list_remove(&conn->link);
 	conn->limit = (uint8_t)limit;
+	conn->is_late = false;
 	conn->deadline_ns = server->now_ns + server->limits[limit].duration_ns;
 	weft__list_push(&server->limits[limit].conns, &conn->link);
 }
@@ -55,8 +56,7 @@ int64_t weft__limits_next(struct weft_server *server)
 	return next_ns;
 }
 
-/* The dispatcher owns it, and its time is over. */
-static void expire(struct weft_server *server, struct weft__conn *conn)
+void weft__limit_expire(struct weft_server *server, struct weft__conn *conn)
 {
 	if (conn->limit != WEFT__LIMIT_LINGER)
 		atomic_bump(&server->timed_out, 1);
@@ -71,8 +71,10 @@ static void expire(struct weft_server *server, struct weft__conn *conn)
 static void check(struct weft_server *server, struct weft__conn *conn)
 {
 	if (!weft__conn_take(conn)) {
-		/* A worker has it, or it is on its way here. */
+		/* A worker has it, or it is on its way here: there is time for what it brings, and no
+		 * more. */
 		weft__limit_set(server, conn, conn->limit);
+		conn->is_late = true;
 		return;
 	}
 	if (conn->limit == WEFT__LIMIT_IDLE &&
@@ -83,7 +85,7 @@ static void check(struct weft_server *server, struct weft__conn *conn)
 			weft__dispatcher_queue(server, conn);
 		return;
 	}
-	expire(server, conn);
+	weft__limit_expire(server, conn);
 }
 
 void weft__limits_check(struct weft_server *server)

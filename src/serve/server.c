@@ -43,6 +43,16 @@ void weft__server_hand_over(struct weft__conn *conn)
 		weft__server_ring(server);
 }
 
+/* One without end is cut to what a clock's reading can be added to. */
+static int64_t fill_duration(int64_t duration_ns, int64_t default_ns)
+{
+	const int64_t most_ns = WEFT_FOREVER / 2;
+
+	if (duration_ns == 0)
+		return default_ns;
+	return duration_ns < most_ns ? duration_ns : most_ns;
+}
+
 static weft_server_options fill_options(const weft_server_options *options)
 {
 	weft_server_options filled = options != NULL ? *options : (weft_server_options){ 0 };
@@ -59,14 +69,10 @@ static weft_server_options fill_options(const weft_server_options *options)
 		filled.connections_max = 10000;
 	if (filled.input_max == 0)
 		filled.input_max = 16384;
-	if (filled.head_ns == 0)
-		filled.head_ns = 10 * WEFT_SECOND;
-	if (filled.idle_ns == 0)
-		filled.idle_ns = 60 * WEFT_SECOND;
-	if (filled.write_ns == 0)
-		filled.write_ns = 30 * WEFT_SECOND;
-	if (filled.drain_ns == 0)
-		filled.drain_ns = 10 * WEFT_SECOND;
+	filled.head_ns = fill_duration(filled.head_ns, 10 * WEFT_SECOND);
+	filled.idle_ns = fill_duration(filled.idle_ns, 60 * WEFT_SECOND);
+	filled.write_ns = fill_duration(filled.write_ns, 30 * WEFT_SECOND);
+	filled.drain_ns = fill_duration(filled.drain_ns, 10 * WEFT_SECOND);
 	return filled;
 }
 

@@ -356,6 +356,74 @@ static void a_request_that_takes_too_long_is_refused(void **state)
 	stop();
 }
 
+/* The dispatcher has no worker to give, and so holds the slow one too when its time is over. */
+static void a_part_that_comes_in_time_gains_none(void **state)
+{
+	int waits[3], slow, fd;
+
+	(void)state;
+	start(&(weft_server_options){ .workers = 1, .head_ns = 200 * WEFT_MS });
+	slow = client_connect(rig.address);
+	fd = client_connect(rig.address);
+	client_send(slow, "half");
+	for (int i = 0; i < 2; i++) {
+		client_send(fd, "quick\n");
+		client_expect(fd, "quick\n");
+	}
+	for (int i = 0; i < 3; i++) {
+		waits[i] = client_connect(rig.address);
+		client_send(waits[i], "wait\n");
+	}
+	weft_sem_wait(&rig.waiting);
+	while (stats().serving < 2)
+		usleep(1000);
+	client_send(slow, " a li");
+	usleep(300 * 1000); /* past the limit */
+	for (int i = 0; i < 3; i++)
+		weft_sem_wake(&rig.go_on);
+	for (int i = 0; i < 3; i++) {
+		client_expect(waits[i], "wait\n");
+		client_close(waits[i]);
+	}
+	client_send(fd, "quick\n");
+	client_expect(fd, "quick\n");
+	client_send(slow, "ne\n");
+	client_expect(slow, "refused 110\n");
+	client_close(slow);
+	client_close(fd);
+	stop();
+}
+
+static void limits_without_end_are_none(void **state)
+{
+	int fd, slow;
+
+	(void)state;
+	start(&(weft_server_options){ .head_ns = WEFT_FOREVER,
+				      .idle_ns = WEFT_FOREVER,
+				      .write_ns = WEFT_FOREVER,
+				      .drain_ns = WEFT_FOREVER });
+	slow = client_connect(rig.address);
+	fd = client_connect(rig.address);
+	client_send(slow, "half a li");
+	for (int i = 0; i < 10; i++) {
+		client_send(fd, "hello\n");
+		client_expect(fd, "hello\n");
+	}
+	client_send(slow, "ne\n");
+	client_expect(slow, "half a line\n");
+	assert_int_equal(stats().timed_out, 0);
+	client_close(slow);
+	client_send(fd, "wait\n");
+	weft_sem_wait(&rig.waiting);
+	weft_sem_wake(&rig.go_on);
+	assert_int_equal(weft_server_drain(rig.server), 0);
+	client_expect(fd, "wait\n");
+	client_expect_end(fd);
+	client_close(fd);
+	weft_server_destroy(rig.server);
+}
+
 static void an_idle_connection_is_closed(void **state)
 {
 	int fd;
@@ -651,6 +719,8 @@ int main(void)
 		cmocka_unit_test(one_who_never_stops_sending_starves_nobody),
 		cmocka_unit_test(one_too_many_is_told_so),
 		cmocka_unit_test(a_request_that_takes_too_long_is_refused),
+		cmocka_unit_test(a_part_that_comes_in_time_gains_none),
+		cmocka_unit_test(limits_without_end_are_none),
 		cmocka_unit_test(an_idle_connection_is_closed),
 		cmocka_unit_test(a_reader_that_stops_is_cut_off),
 		cmocka_unit_test(a_request_that_is_too_long_is_refused),
