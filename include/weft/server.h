@@ -69,10 +69,10 @@ typedef struct weft_server_options {
 	unsigned connections_max; /* default 10000; further ones are refused in an orderly way */
 	size_t input_max;         /* bytes of one request that are held; default 16 KiB */
 	/* WEFT_FOREVER, in these four: no limit */
-	int64_t head_ns;          /* from the first byte of a request to its end; default 10 s */
-	int64_t idle_ns;          /* between requests; default 60 s */
-	int64_t write_ns;         /* for writing an answer, without progress; default 30 s */
-	int64_t drain_ns;         /* how long a drain waits for what runs; default 10 s */
+	int64_t head_ns;  /* from the first byte of a request to its end; default 10 s */
+	int64_t idle_ns;  /* between requests; default 60 s */
+	int64_t write_ns; /* for writing an answer, without progress; default 30 s */
+	int64_t drain_ns; /* how long a drain waits for what runs; default 10 s */
 	weft_frame_function *frame;
 	/*
 	 * Writes a refusal, without waiting. reason: -EMFILE: too many connections; -ETIMEDOUT: a

@@ -117,7 +117,8 @@ void weft__server_accept_edge(struct weft__watch *watch, uint32_t ready);
 void weft__limits_init(struct weft_server *server);
 void weft__limit_set(struct weft_server *server, struct weft__conn *conn,
 		     enum weft__conn_limit limit);
-void weft__limit_expire(struct weft_server *server, struct weft__conn *conn); /* the dispatcher has it */
+void weft__limit_expire(struct weft_server *server,
+			struct weft__conn *conn);      /* the dispatcher has it */
 int64_t weft__limits_next(struct weft_server *server); /* nothing passes before this */
 void weft__limits_check(struct weft_server *server);
 
