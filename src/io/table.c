@@ -150,6 +150,7 @@ static weft__cold int close_last(struct weft__fd *entry, int fd, uint64_t state)
 {
 	int error;
 
+	weft__watch_drop(entry); /* one that began while it was being closed */
 	weft__fd_unregister(entry, fd);
 	atomic_store_relaxed(&entry->kind, WEFT__FD_UNKNOWN);
 	atomic_store_relaxed(&entry->inherits, 0);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine.h"
+#include "io/watch.h"
 #include "sched/thread.h"
 
 static const weft_thread_options kernel_kind = { .kind = WEFT_KERNEL };
@@ -509,6 +510,47 @@ static void schedulers_share(void *arg)
 	weft__sim_check(weft_close(stream.out) == 0);
 }
 
+/* ---- a watch that begins while its descriptor is closed ends with it */
+
+static void hear_nothing(struct weft__watch *watch, uint32_t ready)
+{
+	(void)watch;
+	(void)ready;
+}
+
+static int watch_it(void *arg)
+{
+	static struct weft__watch watch = { hear_nothing };
+	int error;
+
+	engine_dawdle();
+	error = weft__watch(*(const int *)arg, &watch);
+	weft__sim_check(error == 0 || error == -EBADF || error == -EINVAL);
+	return 0;
+}
+
+static int late_watch_app(void *arg)
+{
+	weft_thread *thread;
+	int fds[2];
+
+	(void)arg;
+	weft__sim_check(weft_pipe(fds) == 0);
+	thread = engine_spawn(watch_it, &fds[0]);
+	engine_dawdle();
+	weft__sim_check(weft_close(fds[0]) == 0);
+	engine_join(thread, 0);
+	weft__sim_check(!weft__watch_is_set(weft__fd_find(fds[0])));
+	weft__sim_check(weft_close(fds[1]) == 0);
+	return 0;
+}
+
+static void late_watches_end(void *arg)
+{
+	weft__sim_check(engine_run(late_watch_app, arg) == 0);
+	engine_check_clean();
+}
+
 #define NUISANCES .eintr = 30, .short_io = 100, .again = 50
 
 const struct scenario io_scenarios[] = {
@@ -524,6 +566,7 @@ const struct scenario io_scenarios[] = {
 	  .run = strange_descriptors,
 	  .options = { NUISANCES, .stream_bytes = 4 } },
 	{ .name = "readiness", .run = readiness, .options = { .stream_bytes = 16 } },
+	{ .name = "late-watches-end", .run = late_watches_end },
 	{ .name = "schedulers-share",
 	  .run = schedulers_share,
 	  .options = { NUISANCES, .stream_bytes = 4 } },
