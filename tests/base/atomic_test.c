@@ -76,17 +76,21 @@ static void arithmetic_answers_the_value_before(void **state)
 
 /* ---- one step, seen by two kernel threads */
 
-#define ROUNDS 100000
+#define ROUNDS 400000
 
 struct tally {
 	uint64_t added, counted, tried, token, tokens;
 	uint32_t bits;
+	uint32_t present; /* both, so that they run at once */
 };
 
 static void *tally_up(void *arg)
 {
 	struct tally *tally = arg;
 
+	atomic_add_acq_rel(&tally->present, 1);
+	while (atomic_load_acquire(&tally->present) < 2)
+		sched_yield();
 	for (uint64_t i = 0; i < ROUNDS; i++) {
 		uint64_t seen = atomic_load_relaxed(&tally->tried);
 
@@ -121,27 +125,18 @@ static void no_step_of_two_threads_is_lost(void **state)
 
 /* ---- the fence: of two who each write and then read the other's, one sees the other */
 
-struct pair {
-	uint64_t round[2]; /* begins a round: both are there */
+#define CELLS 256
+#define FENCE_ROUNDS 1000
+
+struct cell {
 	uint32_t wrote[2], saw[2];
+	char apart[48]; /* a cache line each: the write waits, the read need not */
 };
 
-static void meet(struct pair *pair, int me, uint64_t round)
-{
-	int spins = 0;
-
-	atomic_store_release(&pair->round[me], round);
-	while (atomic_load_acquire(&pair->round[!me]) < round)
-		if (++spins > 1000)
-			sched_yield(); /* the other has no CPU */
-}
-
-static void write_and_look(struct pair *pair, int me)
-{
-	atomic_store_relaxed(&pair->wrote[me], 1);
-	atomic_full_fence();
-	atomic_store_relaxed(&pair->saw[me], atomic_load_relaxed(&pair->wrote[!me]));
-}
+struct pair {
+	struct cell cells[CELLS];
+	uint64_t round[2]; /* of a round's steps, how far each has come */
+};
 
 struct side {
 	struct pair *pair;
@@ -149,28 +144,49 @@ struct side {
 	int both_blind;
 };
 
-#define FENCE_ROUNDS 2000
+static void meet(struct side *side, uint64_t step)
+{
+	int spins = 0;
+
+	atomic_store_release(&side->pair->round[side->me], step);
+	while (atomic_load_acquire(&side->pair->round[!side->me]) < step)
+		if (++spins > 1000)
+			sched_yield(); /* the other has no CPU */
+}
+
+static void write_and_look(struct side *side)
+{
+	for (int i = 0; i < CELLS; i++) {
+		struct cell *cell = &side->pair->cells[i];
+
+		atomic_store_relaxed(&cell->wrote[side->me], 1);
+		atomic_full_fence();
+		atomic_store_relaxed(&cell->saw[side->me],
+				     atomic_load_relaxed(&cell->wrote[!side->me]));
+	}
+}
 
 static void *play(void *arg)
 {
 	struct side *side = arg;
-	struct pair *pair = side->pair;
 
-	for (uint64_t round = 1; round < 3 * FENCE_ROUNDS; round += 3) {
-		atomic_store_relaxed(&pair->wrote[side->me], 0);
-		meet(pair, side->me, round);
-		write_and_look(pair, side->me);
-		meet(pair, side->me, round + 1);
-		side->both_blind += !atomic_load_relaxed(&pair->saw[0]) &&
-				    !atomic_load_relaxed(&pair->saw[1]);
-		meet(pair, side->me, round + 2);
+	for (uint64_t step = 1; step < 3 * FENCE_ROUNDS; step += 3) {
+		for (int i = 0; i < CELLS; i++)
+			atomic_store_relaxed(&side->pair->cells[i].wrote[side->me], 0);
+		meet(side, step);
+		write_and_look(side);
+		meet(side, step + 1);
+		for (int i = 0; i < CELLS; i++)
+			side->both_blind += !atomic_load_relaxed(&side->pair->cells[i].saw[0]) &&
+					    !atomic_load_relaxed(&side->pair->cells[i].saw[1]);
+		meet(side, step + 2);
 	}
 	return NULL;
 }
 
 static void behind_a_full_fence_one_of_two_sees_the_other(void **state)
 {
-	struct pair pair = { { 0 }, { 0 }, { 0 } };
+	static struct pair pair;
 	struct side sides[2] = { { &pair, 0, 0 }, { &pair, 1, 0 } };
 	pthread_t other;
 

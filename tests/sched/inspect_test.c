@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "in_sched.h"
+#include "proc.h"
 #include "sched/thread.h"
 
 #define KIB ((size_t)1 << 10)
@@ -221,6 +222,18 @@ static int wait_at_depth(void *arg)
 	return frame[0] - 1;
 }
 
+/* A stack pointer that was read while it changed may be anything. */
+static void see_nonsense(weft_thread *thread)
+{
+	void *sp = thread->sp;
+
+	thread->sp = (char *)thread + 64;
+	check(look_at(thread).stack_used == 0);
+	thread->sp = (char *)thread->stack_low - 64;
+	check(look_at(thread).stack_used == 0);
+	thread->sp = sp;
+}
+
 static int see_stacks(void *arg)
 {
 	weft_thread_options options = { .stack_bytes = 256 * KIB };
@@ -236,6 +249,7 @@ static int see_stacks(void *arg)
 		info = look_at(thread);
 		check(info.stack_bytes > 224 * KIB && info.stack_bytes < 256 * KIB);
 		check(info.stack_used >= bytes && info.stack_used < bytes + 8 * KIB);
+		see_nonsense(thread);
 		weft_sem_wake(&depth.sem);
 		check(weft_thread_join(thread, NULL) == 0);
 	}
@@ -515,7 +529,7 @@ static int bear(void *arg)
 	};
 	weft_thread *threads[30];
 
-	for (int round = 0; round < 60; round++) {
+	for (int round = 0; round < 30; round++) {
 		for (int i = 0; i < 30; i++)
 			check(weft_thread_spawn(live_shortly, arg, &kinds[i % 10 == 9 ? 2 : i % 2],
 						&threads[i]) == 0);
@@ -534,21 +548,21 @@ static void entries_hold_together_while_threads_are_born_and_die(void **state)
 	do {
 		assert_int_equal(weft_run(bear, &traffic, &(weft_sched_options){ .processors = 2 }),
 				 0);
-	} while (__atomic_load_n(&traffic.walks, __ATOMIC_RELAXED) < 20);
+	} while (__atomic_load_n(&traffic.walks, __ATOMIC_RELAXED) < 5);
 	__atomic_store_n(&traffic.over, 1, __ATOMIC_RELEASE);
 	assert_int_equal(pthread_join(inspector, NULL), 0);
-	assert_true(traffic.births >= 1800 && traffic.entries > traffic.walks);
+	assert_true(traffic.births >= 900 && traffic.entries > traffic.walks);
 }
 
 /* A thread that ended, and was not joined, outlives its scheduler; and schedulers come and go. */
 static void ended_threads_of_schedulers_that_are_gone_can_be_looked_at(void **state)
 {
 	struct traffic traffic = { 0 };
-	weft_thread *left[200];
+	weft_thread *left[60];
 	pthread_t inspector;
 
 	assert_int_equal(pthread_create(&inspector, NULL, inspect_traffic, &traffic), 0);
-	for (int i = 0; i < 200; i++) {
+	for (int i = 0; i < 60; i++) {
 		weft_thread_options options = { .kind = WEFT_LIGHT, .name = "small light" };
 
 		assert_int_equal(weft_sched_create(
@@ -561,10 +575,99 @@ static void ended_threads_of_schedulers_that_are_gone_can_be_looked_at(void **st
 	}
 	while (__atomic_load_n(&traffic.walks, __ATOMIC_RELAXED) < 5)
 		weft_yield();
-	for (int i = 0; i < 200; i++)
+	for (int i = 0; i < 60; i++)
 		assert_int_equal(weft_thread_join(left[i], NULL), 0);
 	__atomic_store_n(&traffic.over, 1, __ATOMIC_RELEASE);
 	assert_int_equal(pthread_join(inspector, NULL), 0);
+}
+
+static weft_thread *leave_ended(weft_sched **out_sched)
+{
+	weft_thread_options options = { .kind = WEFT_LIGHT, .name = "small light" };
+	weft_thread *thread;
+
+	check(weft_sched_create(&(weft_sched_options){ .processors = 1 }, &options.sched) == 0);
+	check(weft_thread_spawn(return_seven, NULL, &options, &thread) == 0);
+	while (strcmp(look_at(thread).state, "ended") != 0)
+		weft_yield();
+	*out_sched = options.sched;
+	return thread;
+}
+
+/* A record that names a carrier of a scheduler that is gone comes to life again in another. */
+static int see_second_life(void *arg)
+{
+	weft_thread *thread, *again;
+	weft_sched *sched;
+	int result;
+
+	thread = leave_ended(&sched);
+	check(weft_sched_destroy(sched) == 0);
+	check(weft_thread_join(thread, &result) == 0 && result == 7);
+	check(weft_thread_spawn(return_seven, NULL, NULL, &again) == 0);
+	check(again == thread); /* the hottest stack */
+	check(strcmp(look_at(again).state, "ready") == 0);
+	check(weft_thread_join(again, NULL) == 0);
+	return 0;
+}
+
+static void a_record_s_second_life_says_nothing_of_its_first(void **state)
+{
+	assert_int_equal(weft_run(see_second_life, NULL, &(weft_sched_options){ .processors = 1 }),
+			 0);
+}
+
+/* ---- what a walk may follow stays while it lasts */
+
+struct demolition {
+	weft_sched *sched;
+	weft_thread *thread;
+	struct weft__carrier *carrier;
+	pthread_t destroyer;
+	int visits;
+};
+
+static void *destroy_it(void *arg)
+{
+	check(weft_sched_destroy(arg) == 0);
+	return NULL;
+}
+
+static bool is_registered(const void *sched)
+{
+	struct scheds scheds = { .wanted = sched };
+
+	weft_inspect_scheds(note_sched, &scheds);
+	return scheds.count != 0;
+}
+
+/* The scheduler is taken away under the walk. It has no time to lose: its threads have ended. */
+static int demolish(void *arg, const weft_thread_info *thread)
+{
+	struct demolition *demolition = arg;
+
+	if (thread->id != weft_thread_id(demolition->thread))
+		return 0;
+	demolition->visits++;
+	check(pthread_create(&demolition->destroyer, NULL, destroy_it, demolition->sched) == 0);
+	while (is_registered(demolition->sched))
+		weft_yield();
+	for (int i = 0; i < 60; i++)
+		weft_yield();
+	check(!proc_traps(demolition->carrier));
+	return 0;
+}
+
+static void what_a_walk_may_follow_stays_while_it_lasts(void **state)
+{
+	struct demolition demolition = { .visits = 0 };
+
+	demolition.thread = leave_ended(&demolition.sched);
+	demolition.carrier = demolition.thread->carrier;
+	assert_int_equal(weft_inspect_threads(demolish, &demolition), 0);
+	assert_int_equal(demolition.visits, 1);
+	pthread_join(demolition.destroyer, NULL);
+	assert_int_equal(weft_thread_join(demolition.thread, NULL), 0);
 }
 
 int main(void)
@@ -579,6 +682,8 @@ int main(void)
 		cmocka_unit_test(what_the_visitor_returns_ends_the_walk),
 		cmocka_unit_test(entries_hold_together_while_threads_are_born_and_die),
 		cmocka_unit_test(ended_threads_of_schedulers_that_are_gone_can_be_looked_at),
+		cmocka_unit_test(a_record_s_second_life_says_nothing_of_its_first),
+		cmocka_unit_test(what_a_walk_may_follow_stays_while_it_lasts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
