@@ -199,7 +199,7 @@ void weft__live_flush(struct weft__processor *processor);
 int weft__sched_walk(int (*visit)(void *arg, struct weft_sched *sched), void *arg);
 /* Between the two, carriers that a thread's record may name stay. For whoever walks through
  * records. */
-void weft__sched_hold(void);
-void weft__sched_release(void);
+unsigned weft__sched_hold(void);
+void weft__sched_release(unsigned held); /* what hold returned */
 
 #endif

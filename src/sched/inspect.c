@@ -80,12 +80,13 @@ int weft_inspect_threads(int (*visit)(void *arg, const weft_thread_info *thread)
 {
 	struct visitor visitor = { visit, arg };
 	int result = weft__kernel_walk(visit_record, &visitor);
+	unsigned held;
 
 	if (result != 0)
 		return result;
-	weft__sched_hold();
+	held = weft__sched_hold();
 	result = weft__stack_walk(visit_control, &visitor);
-	weft__sched_release();
+	weft__sched_release(held);
 	return result;
 }
 

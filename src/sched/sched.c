@@ -25,7 +25,7 @@ static struct {
 	uint32_t lock;
 	/* guarded by lock */
 	bool ready;
-	unsigned walkers;
+	unsigned phase, walkers[2]; /* of the phase that they began in */
 	struct weft__list all;
 } registry;
 
@@ -126,22 +126,30 @@ static void free_processor(struct weft__processor *processor)
 	weft__sys_unreserve(processor, (sizeof *processor + WEFT__PAGE - 1) & ~(WEFT__PAGE - 1));
 }
 
+static void drop_registry_a_while(void)
+{
+	weft__spin_unlock(&registry.lock);
+	weft__sys_thread_yield();
+	weft__spin_lock(&registry.lock);
+}
+
 /*
  * Who walks through threads' records follows them to their carriers. All of ours have ended, and
  * say so (their carriers have been joined since): whoever begins to walk after this does not follow
- * them. (WALK)
+ * them. (WALK) Those are of the other phase, so that walk after walk does not keep us for ever.
  */
 static void await_walkers(void)
 {
-	bool walked = true;
+	unsigned before;
 
-	while (walked) {
-		weft__spin_lock(&registry.lock);
-		walked = registry.walkers != 0;
-		weft__spin_unlock(&registry.lock);
-		if (walked)
-			weft__sys_thread_yield();
-	}
+	weft__spin_lock(&registry.lock);
+	while (registry.walkers[!registry.phase] != 0) /* left by an earlier call */
+		drop_registry_a_while();
+	before = registry.phase;
+	registry.phase = !before;
+	while (registry.walkers[before] != 0)
+		drop_registry_a_while();
+	weft__spin_unlock(&registry.lock);
 }
 
 /* Ends the carriers and frees everything; no thread lives. Also for a scheduler that was half
@@ -312,21 +320,22 @@ unsigned weft_sched_processors(const weft_sched *sched)
 	return sched->processor_count;
 }
 
-static void count_walkers(unsigned more)
+unsigned weft__sched_hold(void)
+{
+	unsigned phase;
+
+	weft__spin_lock(&registry.lock);
+	phase = registry.phase;
+	registry.walkers[phase]++;
+	weft__spin_unlock(&registry.lock);
+	return phase;
+}
+
+void weft__sched_release(unsigned held)
 {
 	weft__spin_lock(&registry.lock);
-	registry.walkers += more;
+	registry.walkers[held]--;
 	weft__spin_unlock(&registry.lock);
-}
-
-void weft__sched_hold(void)
-{
-	count_walkers(1);
-}
-
-void weft__sched_release(void)
-{
-	count_walkers(-1u);
 }
 
 int weft__sched_walk(int (*visit)(void *arg, struct weft_sched *sched), void *arg)
