@@ -78,7 +78,7 @@ bad  runqueue  -DHOT_STORES -DITEMS=3 -DTHIEVES=1 -DHOTS=2
 bad  runqueue  -DSMALL_MODULUS
 long park      -DLIGHT_WAITS=3 -DKERNEL_WAITS=0
 long ownership
-long ownership -DREVOCATIONS=2 -DBLOCKS=1 -DSPAWNS=0
+long ownership -DREVOCATIONS=2 -DBLOCKS=0 -DSPAWNS=0
 long idle      -DN=3 -DMADE=0 -DEVENTS=0
 long ended     -DSPAWNS=4
 long runqueue
