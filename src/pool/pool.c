@@ -233,7 +233,7 @@ int weft_pool_resize(weft_pool *pool, unsigned workers)
 		weft__jobs_lock(&pool->shared);
 		weft__spin_lock(&pool->lock);
 		atomic_store_relaxed(&pool->workers, workers);
-		atomic_store_relaxed(&pool->width, workers);
+		atomic_store_release(&pool->width, workers); /* after the seats it leads to */
 		set_limit(pool, limit);
 		end_surplus(pool, &wakes);
 		weft__spin_unlock(&pool->lock);

@@ -33,12 +33,12 @@ static unsigned least_loaded(weft_pool *pool, unsigned width)
 
 struct weft__seat *weft__route_key(weft_pool *pool, uint64_t key)
 {
-	return pool->seats[weft__route_mix(key) % atomic_load_relaxed(&pool->width)];
+	return pool->seats[weft__route_mix(key) % atomic_load_acquire(&pool->width)];
 }
 
 static struct weft__seat *route(weft_pool *pool, uint64_t key)
 {
-	unsigned width = atomic_load_relaxed(&pool->width);
+	unsigned width = atomic_load_acquire(&pool->width);
 
 	switch (pool->route) {
 	case WEFT_ROUTE_ROUND_ROBIN:
@@ -63,13 +63,13 @@ static bool is_free(const struct weft__seat *seat)
 struct weft__seat *weft__route(weft_pool *pool, uint64_t key)
 {
 	struct weft__seat *seat = route(pool, key);
-	unsigned width = pool->width;
+	unsigned width = atomic_load_relaxed(&pool->width);
 
 	/* An elastic pool in which the task would have to wait: one more, and ask again. */
-	if (unlikely(width < pool->limit) && !is_free(seat)) {
+	if (unlikely(width < atomic_load_relaxed(&pool->limit)) && !is_free(seat)) {
 		if (pool->route == WEFT_ROUTE_ROUND_ROBIN)
 			pool->turn = width;
-		atomic_store_relaxed(&pool->width, width + 1);
+		atomic_store_release(&pool->width, width + 1);
 		seat = route(pool, key);
 	}
 	return seat;

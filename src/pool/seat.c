@@ -261,6 +261,15 @@ void weft__worker_dismiss(struct weft__worker *worker, struct weft__wakes *wakes
 		weft__pool_wakes_add(wakes, worker->self);
 }
 
+/* With pool->lock held: an elastic pool loses a thread, and routes to fewer seats. A submitter may widen it at the same time: either will do. */
+static void narrow(weft_pool *pool)
+{
+	unsigned width = atomic_load_relaxed(&pool->width);
+
+	if (width > pool->workers && width >= pool->threads)
+		atomic_store_release(&pool->width, pool->threads > pool->workers ? pool->threads - 1 : pool->workers);
+}
+
 /* Its time is over. True: it is one too many, and ends. */
 static bool get_up(struct weft__worker *worker)
 {
@@ -276,8 +285,8 @@ static bool get_up(struct weft__worker *worker)
 	surplus = worker->end || pool->threads > pool->workers;
 	if (!surplus)
 		pool->busy++;
-	else if (pool->width > pool->workers && pool->width >= pool->threads)
-		atomic_store_relaxed(&pool->width, pool->threads > pool->workers ? pool->threads - 1 : pool->workers);
+	else
+		narrow(pool);
 	weft__spin_unlock(&pool->lock);
 	return surplus;
 }

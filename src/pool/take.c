@@ -36,6 +36,14 @@ bool weft__pool_has_work(weft_pool *pool)
 	return false;
 }
 
+/* An estimate: the two are not read at one time. */
+static uint32_t seats_held(weft_pool *pool)
+{
+	uint32_t limit = atomic_load_relaxed(&pool->limit), idle = atomic_load_relaxed(&pool->idle);
+
+	return idle < limit ? limit - idle : 0;
+}
+
 /* Moves jobs, beside the first, to the seat's own queue, which is entered. How many. */
 static uint32_t move(weft_pool *pool, struct weft__jobs *from, struct weft__seat *seat, uint32_t count)
 {
@@ -61,8 +69,7 @@ static bool take_shared(struct weft__worker *worker, unsigned level, struct weft
 		weft__job_begin(out_job);
 		weft__room_give(pool, 1, &wakes);
 		if (level == WEFT__LEVEL_NORMAL) {
-			uint32_t busy = pool->limit - atomic_load_relaxed(&pool->idle);
-			uint32_t share = weft__jobs_count(shared) / (busy + 1);
+			uint32_t share = weft__jobs_count(shared) / (seats_held(pool) + 1);
 
 			weft__jobs_enter(&worker->seat->own);
 			move(pool, shared, worker->seat, share);
@@ -225,10 +232,10 @@ static bool search_begin(struct weft__worker *worker)
 
 	if (worker->searching)
 		return true;
-	if (pool->limit == 1 || pool->route != WEFT_ROUTE_SHARED)
+	if (atomic_load_relaxed(&pool->limit) == 1 || pool->route != WEFT_ROUTE_SHARED)
 		return false;
 	/* Half of those that are awake at most; at least one. An estimate is enough. */
-	if (2 * atomic_load_relaxed(&pool->searching) >= pool->limit - atomic_load_relaxed(&pool->idle))
+	if (2 * atomic_load_relaxed(&pool->searching) >= seats_held(pool))
 		return false;
 	atomic_add_acq_rel(&pool->searching, 1);
 	worker->searching = true;
