@@ -13,6 +13,8 @@ STRESS_SECONDS ?= 600
 
 DEPS = @tools/deps.sh
 CONFIGURE = @tools/configure.sh
+# Somebody who watches sees how far it is; a log has the errors alone.
+NINJA = @ninja $(shell test -t 2 || echo --quiet)
 TEST = meson test --no-rebuild --print-errorlogs
 # What "make test" runs; the rest has targets of its own.
 SUITES = --suite unit --suite sim --suite examples --suite bench-smoke
@@ -24,24 +26,24 @@ NO_RANDOM = $(shell setarch -R true 2>/dev/null && echo "--wrapper='setarch -R'"
 build:
 	$(DEPS) build
 	$(CONFIGURE) $(BUILD)
-	@ninja -C $(BUILD) --quiet
+	$(NINJA) -C $(BUILD)
 
 run:
 	$(DEPS) build
 	$(CONFIGURE) $(BUILD)
-	@ninja -C $(BUILD) --quiet weft
+	$(NINJA) -C $(BUILD) weft
 	@exec $(BUILD)/weft serve examples/site --listen $(LISTEN) --admin $(ADMIN) $(ARGS)
 
 test:
 	$(DEPS) build test
 	$(CONFIGURE) $(BUILD) -Dtests=enabled
-	@ninja -C $(BUILD) --quiet
+	$(NINJA) -C $(BUILD)
 	@$(TEST) -C $(BUILD) $(SUITES) $(ARGS)
 
 bench:
 	$(DEPS) build bench
 	$(CONFIGURE) $(BUILD) -Dpeers=enabled
-	@ninja -C $(BUILD) --quiet
+	$(NINJA) -C $(BUILD)
 	@$(BUILD)/weft bench $(ARGS)
 
 tidy:
@@ -54,7 +56,7 @@ asan:
 	$(DEPS) build test
 	$(CONFIGURE) $(BUILD)-asan -Dtests=enabled -Dpeers=disabled -Db_sanitize=address,undefined \
 		-Db_lundef=false -Dc_args=-fno-sanitize-recover=all
-	@ninja -C $(BUILD)-asan --quiet
+	$(NINJA) -C $(BUILD)-asan
 	@ASAN_OPTIONS=abort_on_error=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1 \
 		$(TEST) -C $(BUILD)-asan --timeout-multiplier 4 $(SUITES) $(ARGS)
 
@@ -62,7 +64,7 @@ tsan:
 	$(DEPS) build test
 	$(CONFIGURE) $(BUILD)-tsan -Dtests=enabled -Dpeers=disabled -Db_sanitize=thread \
 		-Db_lundef=false
-	@ninja -C $(BUILD)-tsan --quiet
+	$(NINJA) -C $(BUILD)-tsan
 	@TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 \
 		$(TEST) -C $(BUILD)-tsan --timeout-multiplier 8 $(NO_RANDOM) $(SUITES) $(ARGS)
 
@@ -70,7 +72,7 @@ tsan:
 aarch64:
 	$(DEPS) build aarch64
 	$(CONFIGURE) $(BUILD)-aarch64 --cross-file tools/cross/aarch64.ini -Dpeers=disabled
-	@ninja -C $(BUILD)-aarch64 --quiet
+	$(NINJA) -C $(BUILD)-aarch64
 	@$(TEST) -C $(BUILD)-aarch64 --timeout-multiplier 6 --suite base --suite arch --suite mem \
 		--suite sched --suite sync $(ARGS)
 
@@ -79,7 +81,7 @@ clang:
 	$(DEPS) build test tidy
 	@CC=clang CXX=clang++ tools/configure.sh $(BUILD)-clang -Dtests=enabled -Dpeers=disabled \
 		-Dwerror=true
-	@ninja -C $(BUILD)-clang --quiet
+	$(NINJA) -C $(BUILD)-clang
 	@$(TEST) -C $(BUILD)-clang $(SUITES) $(ARGS)
 
 models:
@@ -90,13 +92,13 @@ models:
 seeds:
 	$(DEPS) build test
 	$(CONFIGURE) $(BUILD) -Dtests=enabled
-	@ninja -C $(BUILD) --quiet
+	$(NINJA) -C $(BUILD)
 	@WEFT_SEEDS=$(SEEDS) $(TEST) -C $(BUILD) --logbase seeds --timeout-multiplier 0 --suite sim $(ARGS)
 
 stress:
 	$(DEPS) build test
 	$(CONFIGURE) $(BUILD) -Dtests=enabled
-	@ninja -C $(BUILD) --quiet
+	$(NINJA) -C $(BUILD)
 	@WEFT_STRESS_SECONDS=$(STRESS_SECONDS) $(TEST) -C $(BUILD) --logbase stress --timeout-multiplier 0 \
 		--suite stress $(ARGS)
 
@@ -108,9 +110,9 @@ deps:
 
 install:
 	$(DEPS) build
-	$(CONFIGURE) $(BUILD)
-	@ninja -C $(BUILD) --quiet
-	@meson install -C $(BUILD) --no-rebuild $(ARGS)
+	$(CONFIGURE) $(BUILD) $(if $(PREFIX),-Dprefix=$(PREFIX))
+	$(NINJA) -C $(BUILD)
+	@meson install -C $(BUILD) --no-rebuild $(if $(DESTDIR),--destdir $(abspath $(DESTDIR))) $(ARGS)
 
 clean:
 	@rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-aarch64 $(BUILD)-clang

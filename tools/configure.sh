@@ -31,9 +31,15 @@ if [ ! -f "$dir/build.ninja" ]; then
 	exit 0
 fi
 
+# What the directory has for an option: the last that was said of its name.
+standing() {
+	awk -v name="${1%%=*}" '{ n = $0; sub(/=.*/, "", n) } n == name { last = $0 } END { print last }' \
+		"$dir/.configured" 2>/dev/null || :
+}
+
 fresh=
 for option; do
-	grep -qxFe "$option" "$dir/.configured" 2>/dev/null || fresh="$fresh $option"
+	[ "$(standing "$option")" = "$option" ] || fresh="$fresh $option"
 done
 if [ -n "$fresh" ]; then
 	echo "configure: adding$fresh to $dir"

@@ -47,6 +47,17 @@ setup --reconfigure build -Da=b -Dc=d
 setup --reconfigure build -De=f"
 }
 
+an_option_that_changes_back_is_passed_on() {
+	fake_meson
+	configure 0 build -Da=b
+	configure 0 build -Da=c
+	configure 0 build -Da=b
+	configure 0 build -Da=b
+	same "$(cat calls)" "setup build -Da=b
+setup --reconfigure build -Da=c
+setup --reconfigure build -Da=b"
+}
+
 options_come_from_outside_too() {
 	fake_meson
 	WEFT_OPTIONS="-Da=b -Dc=d"
@@ -73,5 +84,6 @@ unset WEFT_OPTIONS
 run_tests \
 	a_directory_is_set_up_once \
 	a_new_option_is_added_to_what_stands \
+	an_option_that_changes_back_is_passed_on \
 	options_come_from_outside_too \
 	a_failure_says_what_meson_said_and_is_tried_again
