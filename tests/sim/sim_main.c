@@ -58,8 +58,8 @@ static void save(const struct scenario *scenario, const struct weft__sim_report 
 	snprintf(file.failure, sizeof file.failure, "%s", report->failure);
 	rc = seed_file_write(&file, path, sizeof path);
 	if (rc == 0)
-		printf("%s: seed %" PRIu64 ": %s\n  again: weft-sim --replay %s\n", scenario->name,
-		       report->seed, report->failure, path);
+		printf("%s: seed %" PRIu64 ": %s\n  again: %s --replay %s\n", scenario->name,
+		       report->seed, report->failure, program_invocation_name, path);
 	else
 		printf("%s: seed %" PRIu64 ": %s\n  not saved as %s: %s\n", scenario->name,
 		       report->seed, report->failure, path, strerror(-rc));
