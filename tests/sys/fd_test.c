@@ -135,7 +135,14 @@ static void a_terminal_does_not_block(void **state)
 	struct iovec part = { text, sizeof text };
 
 	(void)state;
-	assert_true(terminal >= 0 && grantpt(terminal) == 0 && unlockpt(terminal) == 0);
+	/* Without /dev/pts (a bare chroot) there is no terminal to ask. */
+	if (terminal < 0 || unlockpt(terminal) != 0) {
+		print_message("no /dev/pts here\n");
+		if (terminal >= 0)
+			close(terminal);
+		skip();
+	}
+	assert_int_equal(grantpt(terminal), 0);
 	assert_int_equal(weft__sys_readv_now(terminal, &part, 1), -EAGAIN);
 	close(terminal);
 }
