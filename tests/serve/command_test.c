@@ -328,6 +328,8 @@ static void what_cannot_be_served_is_said(void **state)
 			       "--kind cannot be 'user'");
 		expect_refusal((char *[]){ command, "serve", "--wrokers", "3", NULL }, 2,
 			       "no option '--wrokers'");
+		expect_refusal((char *[]){ command, "serve", "--log=1", NULL }, 2,
+			       "no option '--log=1'");
 		expect_refusal((char *[]){ command, "serve", "--listen", NULL }, 2, "missing");
 		expect_refusal((char *[]){ command, "serve", "--help", NULL }, 0, "usage:");
 		child = first;

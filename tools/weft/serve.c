@@ -135,14 +135,16 @@ static int read_options(int argc, char **argv, struct options *options)
 		} else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
 			fputs(help, stdout);
 			return -1;
-		} else if (strcmp(argv[i], "--log") == 0) {
+		} else if (strcmp(argv[i], "--log") == 0 && value == NULL) {
 			options->log = true;
-		} else if (strcmp(argv[i], "--quiet") == 0) {
+		} else if (strcmp(argv[i], "--quiet") == 0 && value == NULL) {
 			options->quiet = true;
 		} else if (argv[i][0] == '-' && argv[i][1] != '\0') {
+			if (value != NULL)
+				*equals = '=';
 			return misuse("there is no option", argv[i]);
 		} else if (options->directory != NULL) {
-			return misuse("one directory is enough; what is", argv[i]);
+			return misuse("one directory is enough, and this is another:", argv[i]);
 		} else {
 			options->directory = argv[i];
 		}
@@ -200,7 +202,7 @@ static const char *why_not(int error)
 	case -EADDRNOTAVAIL:
 		return "this machine does not have that address";
 	case -EINVAL:
-		return "not an address; it looks like 127.0.0.1:8080, [::1]:8080 or :8080";
+		return "not an address in numbers, such as 127.0.0.1:8080, [::1]:8080 or :8080";
 	default:
 		return strerror(-error);
 	}

@@ -14,7 +14,7 @@ static const struct status statuses[] = {
 	{ 200, "OK", "" },
 	{ 301, "Moved Permanently", "It is a directory: its address ends with a slash." },
 	{ 304, "Not Modified", "" },
-	{ 400, "Bad Request", "The request is not one of HTTP." },
+	{ 400, "Bad Request", "The request is not one of HTTP, or its path climbs." },
 	{ 403, "Forbidden", "It is there, and not for you." },
 	{ 404, "Not Found", "There is nothing of that name here." },
 	{ 405, "Method Not Allowed", "Files are given out here (GET, HEAD), and nothing else." },
