@@ -627,6 +627,11 @@ struct demolition {
 	int visits;
 };
 
+static weft__noinline weft__racy struct weft__carrier *last_carrier(const weft_thread *ended)
+{
+	return ended->carrier;
+}
+
 static void *destroy_it(void *arg)
 {
 	check(weft_sched_destroy(arg) == 0);
@@ -663,7 +668,7 @@ static void what_a_walk_may_follow_stays_while_it_lasts(void **state)
 	struct demolition demolition = { .visits = 0 };
 
 	demolition.thread = leave_ended(&demolition.sched);
-	demolition.carrier = demolition.thread->carrier;
+	demolition.carrier = last_carrier(demolition.thread);
 	assert_int_equal(weft_inspect_threads(demolish, &demolition), 0);
 	assert_int_equal(demolition.visits, 1);
 	pthread_join(demolition.destroyer, NULL);
