@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Linkage and inlining of the public declarations, for C and for C++. Nothing here is for
- * programs. */
+/* Linkage of the public declarations, for C and for C++. Nothing here is for programs. */
 #ifndef WEFT_API_H
 #define WEFT_API_H
 

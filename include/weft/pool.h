@@ -2,8 +2,8 @@
 /*
  * Pool: a dispatcher and its workers. A task is one piece of work; the dispatcher (the pool's
  * routing rule, which runs in the submitting thread: no kernel thread of its own) decides which
- * worker does it; a worker is a thread, kernel or light.
- * A batch is tasks that are waited for together.
+ * worker does it; a worker is a thread, kernel or light. A batch is tasks that are waited for
+ * together.
  *
  * Progress: waiting inside a task for tasks of the same pool never deadlocks: the waiting worker
  * runs the awaited task itself if nobody has begun it, and is replaced by another worker while it
@@ -38,8 +38,7 @@ typedef enum weft_route {
 } weft_route;
 
 typedef enum weft_pool_full {
-	/* submit waits for room (inside a task of the same pool: runs the task there); the
-	 * default */
+	/* the default: submit waits for room (inside a task of the same pool: runs the task there) */
 	WEFT_POOL_WAIT,
 	WEFT_POOL_REFUSE, /* -EAGAIN */
 	WEFT_POOL_RUN,    /* the submitter runs it at once */
@@ -94,10 +93,10 @@ WEFT_API int weft_pool_destroy(weft_pool *pool);
 /*
  * Submits function(arg).
  *   out_task   NULL (cheapest), or where the handle goes; a handle is given back by weft_task_wait
- *   or weft_task_release
+ *              or weft_task_release
  * Returns 0; -EAGAIN: full and WEFT_POOL_REFUSE; -ESHUTDOWN: draining (and not from inside a task)
- * or stopped; -ENOMEM; _until: -ETIMEDOUT: no room by then;
- *   _try: -EAGAIN when full, whatever when_full says.
+ *   or stopped; -ENOMEM; _until: -ETIMEDOUT: no room by then; _try: -EAGAIN when full, whatever
+ *   when_full says.
  * Cost: bench pool-outside, pool-inside.
  */
 WEFT_API int weft_pool_submit(weft_pool *pool, weft_function *function, void *arg,

@@ -16,11 +16,10 @@ WEFT_API_BEGIN
 
 typedef struct weft_sched_options {
 	const char *name; /* default: "main" for weft_run, else "sched" */
-	/* how many threads run at once; default: as many as this process may use CPUs; at most
-	 * 1024 */
+	/* how many threads run at once; default: the CPUs this process may use; at most 1024 */
 	unsigned processors;
-	/* N:1 exactly: one kernel thread, ever; blocking calls hand nothing off. processors is 0 or
-	 * 1 */
+	/* N:1 exactly: one kernel thread, ever; blocking calls hand nothing off; processors is at
+	 * most 1 */
 	bool strict;
 } weft_sched_options;
 
@@ -30,8 +29,7 @@ typedef struct weft_sched_options {
  * no carrier. Reports of stack overflow are switched on (they chain to what handled SIGSEGV
  * before).
  * Returns what app returned; or, if nothing could be started, -EINVAL, -ENOMEM, -EAGAIN or -EMFILE
- * as weft_sched_create: a
- *   program that must tell the two apart uses weft_sched_create itself.
+ *   as weft_sched_create: a program that must tell the two apart uses weft_sched_create itself.
  */
 WEFT_API int weft_run(weft_function *app, void *arg, const weft_sched_options *options);
 

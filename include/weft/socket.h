@@ -40,8 +40,8 @@ WEFT_API int weft_accept(int fd);
 WEFT_API int weft_accept_until(int fd, int64_t deadline_ns);
 
 /* Connects to that address (":8080": on this machine; TCP_NODELAY is set) / connects that socket.
- * Returns a descriptor / 0; -ECONNREFUSED, -EINVAL,
- * -ETIMEDOUT (after which a socket of the caller's may go on connecting: close it) … */
+ * Returns a descriptor / 0; -ECONNREFUSED, -EINVAL, -ETIMEDOUT (after which a socket of the
+ * caller's may go on connecting: close it) … */
 WEFT_API int weft_connect(const char *address);
 WEFT_API int weft_connect_until(const char *address, int64_t deadline_ns);
 WEFT_API int weft_socket_connect_until(int fd, const struct sockaddr *address,

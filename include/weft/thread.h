@@ -3,13 +3,13 @@
  * Thread: one activity with a stack of its own. Its kind says who schedules it:
  *
  *   WEFT_KERNEL  the kernel, 1:1. For long computations and for foreign code that pins itself to
- *   its kernel thread.
+ *                its kernel thread.
  *   WEFT_USER    a weft scheduler; errno, thread_local and pthread_self are its own. Not in this
- *   version: -ENOTSUP.
+ *                version: -ENOTSUP.
  *   WEFT_LIGHT   a weft scheduler; shares errno and thread_local with its carrier. For millions of
- *   small activities
- *                written for weft. Across a wait it keeps no address of errno or of a thread_local,
- *                holds no pthread mutex and no stdio lock, and is not inside a C++ catch block.
+ *                small activities written for weft. Across a wait it keeps no address of errno or
+ *                of a thread_local, holds no pthread mutex and no stdio lock, and is not inside a
+ *                C++ catch block.
  *
  * A thread is made by weft_thread_spawn and ends when its function returns or calls
  * weft_thread_exit. Somebody joins it, once, or it is detached; only then is its record given back.
@@ -55,10 +55,9 @@ typedef struct weft_thread_options {
  *   options      NULL or read during the call only
  *   out_thread   where the handle goes; NULL starts it detached
  * Returns 0; -EINVAL: no function, an unknown kind, a stack of over 1 GiB, or a light thread
- * without a scheduler;
- *   -ENOTSUP: WEFT_USER; -ENOMEM: no memory; -EAGAIN: no address space, or the kernel's limit on
- *   mappings or threads is reached: what runs goes on, and a later spawn may succeed; -ESHUTDOWN:
- *   the scheduler has ended.
+ *   without a scheduler; -ENOTSUP: WEFT_USER; -ENOMEM: no memory; -EAGAIN: no address space, or the
+ *   kernel's limit on mappings or threads is reached: what runs goes on, and a later spawn may
+ *   succeed; -ESHUTDOWN: the scheduler has ended.
  * Blocks: never. Cost: bench spawn-join, spawn-batch.
  */
 WEFT_API int weft_thread_spawn(weft_function *function, void *arg,
@@ -68,8 +67,7 @@ WEFT_API int weft_thread_spawn(weft_function *function, void *arg,
  * Waits until the thread has ended and gives its record back; the handle is dead after success.
  *   out_result   NULL, or where what its function returned goes
  * Returns 0; -EDEADLK: the thread itself; -EINVAL: detached, or somebody else joins it. _try:
- * -EBUSY while it runs. _until: -ETIMEDOUT
- *   (the thread goes on and can be joined again).
+ *   -EBUSY while it runs. _until: -ETIMEDOUT (the thread goes on and can be joined again).
  */
 WEFT_API int weft_thread_join(weft_thread *thread, int *out_result);
 WEFT_API int weft_thread_join_try(weft_thread *thread, int *out_result);

@@ -4,28 +4,23 @@
  *
  * Said once, for every call of every header, unless the call says otherwise:
  *
- *   Errors     0 or more on success, a negative errno value on failure. errno itself is never set
- *   and means nothing.
- *              Outputs (`out_…`, always last) are written on success only; what a failed call was
- *              given is as it was before.
- *   Units      Times are nanoseconds of the monotonic clock, deadlines are absolute (`weft_now() +
- *   5 * WEFT_MS`);
- *              a deadline in the past tries once and answers -ETIMEDOUT; WEFT_FOREVER never passes.
- *              Sizes are bytes.
- *   Options    NULL means all defaults, a zero field means that field's default. Structs grow at
- *   the end only.
- *   Strings    Names are copied (and cut to 31 bytes); the caller keeps his own.
- *   Context    May be called from any thread: kernel, user, light, and kernel threads that weft did
- *   not make
- *              (foreign). Not from a signal handler. In the child of fork, only the thread that
- *              forked lives.
- *   Blocks     A call that waits parks the calling thread only; its carrier goes on with others.
- *   Order      What a thread wrote before it wakes, unlocks, posts, sends, submits or ends is seen
- *   by whoever is let go
- *              on by that (acquire and release, as with pthreads).
- *   Misuse     What would corrupt memory stops the program and names the object: unlocking a mutex
- *   that is not locked, joining
- *              twice, returning to a scheduler that ended.
+ *   Errors    0 or more on success, a negative errno value on failure. errno itself is never set
+ *             and means nothing. Outputs (`out_…`, always last) are written on success only; what
+ *             a failed call was given is as it was before.
+ *   Units     Times are nanoseconds of the monotonic clock, deadlines are absolute
+ *             (`weft_now() + 5 * WEFT_MS`); a deadline in the past tries once and answers
+ *             -ETIMEDOUT; WEFT_FOREVER never passes. Sizes are bytes.
+ *   Options   NULL means all defaults, a zero field means that field's default. Structs grow at
+ *             the end only.
+ *   Strings   Names are copied (and cut to 31 bytes); the caller keeps his own.
+ *   Context   May be called from any thread: kernel, user, light, and kernel threads that weft did
+ *             not make (foreign). Not from a signal handler. In the child of fork, only the thread
+ *             that forked lives.
+ *   Blocks    A call that waits parks the calling thread only; its carrier goes on with others.
+ *   Order     What a thread wrote before it wakes, unlocks, posts, sends, submits or ends is seen
+ *             by whoever is let go on by that (acquire and release, as with pthreads).
+ *   Misuse    What would corrupt memory stops the program and names the object: unlocking a mutex
+ *             that is not locked, joining twice, returning to a scheduler that ended.
  */
 #ifndef WEFT_WEFT_H
 #define WEFT_WEFT_H

@@ -8,13 +8,12 @@
  *   carrier          that carrier runs with it. Only it may change the word: to itself|IDLE, or
  *                    to another|IDLE (hand-off, weft_blocking_begin).
  *   carrier | IDLE   that carrier does not run with it: it sleeps in the poller and still holds it,
- *   or it is a spare that
- *                    has been given it and has yet to wake. Anyone without a processor may take it
- *                    by compare-and-swap, and so does the sleeper itself when it wakes: whoever
- *                    loses has lost the processor.
+ *                    or it is a spare that has been given it and has yet to wake. Anyone without a
+ *                    processor may take it by compare-and-swap, and so does the sleeper itself when
+ *                    it wakes: whoever loses has lost the processor.
  *
- *   (c) -> (c|IDLE) by c      (c) -> (d|IDLE) by c, hand-off      (c|IDLE) -> (c) by c     
- *   (c|IDLE) -> (d) by d
+ *   (c) -> (c|IDLE) by c      (c) -> (d|IDLE) by c, hand-off
+ *   (c|IDLE) -> (c) by c      (c|IDLE) -> (d) by d
  *
  * A carrier without a processor that runs no thread is a spare, in the scheduler's list, from which
  * it takes itself when it wakes. Most sleep on their own word. One whose processor was taken while

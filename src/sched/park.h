@@ -7,13 +7,11 @@
  *
  *   RUNNING   nobody may wake it. Set by the thread itself when a wait is over.
  *   ARMED     a wait is announced: wakers may claim it, the thread still runs. Set by the thread
- *   alone (weft__arm), by a
- *             plain store *before* it shows itself to wakers.
+ *             alone (weft__arm), by a plain store *before* it shows itself to wakers.
  *   PARKED    its registers are saved. Set from ARMED only: for a user-level thread by its
- *   successor on the carrier, after the
- *             switch; for a kernel thread by itself.
+ *             successor on the carrier, after the switch; for a kernel thread by itself.
  *   NOTIFIED  one waker has claimed it, with a code. Set from ARMED or PARKED by the winner of a
- *   compare-and-swap.
+ *             compare-and-swap.
  *
  *   (RUNNING, e) -> (ARMED, e+1) -> (PARKED, e+1) -> (NOTIFIED, e+1) -> (RUNNING, e+1)
  *                        \----------------------------^

@@ -5,13 +5,11 @@
  * mechanism fulfils this page.
  *
  *   - weft__poller_wait may be called by several carriers at once. Each event goes to one of them;
- *   one ring wakes one of
- *     them, or, while nobody waits, is kept for the next one that calls (rings do not add up: one
- *     is kept).
+ *     one ring wakes one of them, or, while nobody waits, is kept for the next one that calls
+ *     (rings do not add up: one is kept).
  *   - Events of descriptors go to weft__poller_events->event(tag, ready), on the stack of the
- *   carrier that got them; it makes threads ready
- *     by weft__ready_later and must not wait. Edge triggered: an event says "try again", not "it is
- *     ready".
+ *     carrier that got them; it makes threads ready by weft__ready_later and must not wait. Edge
+ *     triggered: an event says "try again", not "it is ready".
  *   - The I/O floor fastens weft__poller_events before it adds the first descriptor.
  */
 #ifndef WEFT_SCHED_POLLER_H

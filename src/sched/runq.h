@@ -4,7 +4,7 @@
  *
  *   owner    pushes at the tail, pops at the head, puts into and takes from the hot slot
  *   thieves  take the older half from the head; the hot slot last, and only when they have seen the
- *   same thread in it before
+ *            same thread in it before
  *
  * head moves only by compare-and-swap from what was read, and only forward, so the slots between a
  * head and a tail that were read together are not overwritten while that head stands: a thief

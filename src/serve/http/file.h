@@ -4,11 +4,10 @@
  * kept in memory.
  *
  *   - What is given out equals the file: before it is used again it is compared with the file's
- *   present device, inode, size, change and
- *     modification times (one stat). Each batch of requests compares a file once.
+ *     present device, inode, size, change and modification times (one stat). Each batch of requests
+ *     compares a file once.
  *   - A file that was changed a moment ago is not kept: within one tick of the kernel's clock a
- *   second change may leave the
- *     times as they are. Nor is one that changed while it was read.
+ *     second change may leave the times as they are. Nor is one that changed while it was read.
  *   - A large file is open while it is answered, and is never kept.
  *   - A file that is in use lives until it is released, kept or not.
  */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a run says: a line for each step on standard output, stacks on standard error. Places in
- * code are written as
- * [+OFFSET] into the executable; the driver turns them into source lines.
+ * code are written as [+OFFSET] into the executable; the driver turns them into source lines.
  */
 #include <execinfo.h>
 #include <link.h>
