@@ -629,7 +629,7 @@ struct demolition {
 
 static weft__noinline weft__racy struct weft__carrier *last_carrier(const weft_thread *ended)
 {
-	return ended->carrier;
+	return *(struct weft__carrier *const volatile *)&ended->carrier;
 }
 
 static void *destroy_it(void *arg)
