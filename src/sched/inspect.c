@@ -79,9 +79,12 @@ static int visit_control(void *arg, void *control)
 int weft_inspect_threads(int (*visit)(void *arg, const weft_thread_info *thread), void *arg)
 {
 	struct visitor visitor = { visit, arg };
-	int result = weft__kernel_walk(visit_record, &visitor);
 	unsigned held;
+	int result;
 
+	/* A visitor that asks who it is must not have to enter itself into the list that is being walked. */
+	(void)weft_thread_self();
+	result = weft__kernel_walk(visit_record, &visitor);
 	if (result != 0)
 		return result;
 	held = weft__sched_hold();
