@@ -24,6 +24,7 @@ int weft_test_dig(int depth)
 
 static int dig(void *arg)
 {
+	weft_sem_wait(arg);
 	return weft_test_dig(0);
 }
 
@@ -37,20 +38,19 @@ static int write_to_zero(void *arg)
 
 /* ---- in the child */
 
-static uint64_t id; /* of the thread that will overflow */
-
 static int spawn_and_join(void *arg)
 {
 	weft_thread_options options = { .name = "digger" };
+	weft_sem go = WEFT_SEM_INIT(0); /* when its number has been said */
 	weft_thread *thread;
 
 	if (arg != NULL)
 		options = *(const weft_thread_options *)arg;
 	weft_sleep(WEFT_MS); /* the thread has waited, and been moved about */
-	if (weft_thread_spawn(dig, NULL, &options, &thread) != 0)
+	if (weft_thread_spawn(dig, &go, &options, &thread) != 0)
 		return 1;
-	id = weft_thread_id(thread);
-	fprintf(stderr, "id %llu\n", (unsigned long long)id);
+	fprintf(stderr, "id %llu\n", (unsigned long long)weft_thread_id(thread));
+	weft_sem_wake(&go);
 	return weft_thread_join(thread, NULL);
 }
 
