@@ -246,8 +246,8 @@ static void report(const struct bench_case *row, double rates[WHO][RUNS_MAX], in
 			       row->name, who == WEFT ? "light" : "kernel", names[who],
 			       medians[who], runs, rates[who][0], rates[who][runs - 1]);
 		else
-			printf("%-18s %-6s %10.0f  (%.0f to %.0f)\n", row->name, names[who],
-			       medians[who], rates[who][0], rates[who][runs - 1]);
+			printf("%-18s %-6s %10.0f requests/cpu-s  (%.0f to %.0f)\n", row->name,
+			       names[who], medians[who], rates[who][0], rates[who][runs - 1]);
 	}
 	if (!json && medians[NGINX] > 0)
 		printf("%-18s weft / nginx %.2f\n", row->name, medians[WEFT] / medians[NGINX]);
