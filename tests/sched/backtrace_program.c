@@ -47,23 +47,29 @@ weft__noinline int weft_test_park(void *arg)
 
 static int app(void *arg)
 {
-	weft_sem sem = WEFT_SEM_INIT(0);
-	weft_thread *thread, *parked;
-	struct weft_sched *sched = weft__self()->sched;
+	weft_thread *thread;
 
-	if (weft_thread_spawn(weft_test_park, &sem, NULL, &parked) != 0)
-		return 1;
-	while (__atomic_load_n(&parked->reason, __ATOMIC_RELAXED) == NULL ||
-	       __atomic_load_n(&sched->idle, __ATOMIC_RELAXED) == 0)
-		weft_yield();
 	if (weft_thread_spawn(weft_test_thread, NULL, NULL, &thread) != 0)
 		return 1;
-	weft_thread_join(thread, NULL);
-	weft_sem_wake(&sem);
-	return weft_thread_join(parked, NULL);
+	return weft_thread_join(thread, NULL);
 }
 
 int main(void)
 {
-	return weft_run(app, NULL, &(weft_sched_options){ .processors = 2 });
+	const weft_sched_options one = { .processors = 1 };
+	weft_thread_options options = { .kind = WEFT_LIGHT };
+	weft_sem sem = WEFT_SEM_INIT(0);
+	weft_thread *parked;
+
+	/* A scheduler of which one thread waits and the carrier sleeps; and another that runs. */
+	if (weft_sched_create(&one, &options.sched) != 0 ||
+	    weft_thread_spawn(weft_test_park, &sem, &options, &parked) != 0)
+		return 1;
+	while (__atomic_load_n(&parked->reason, __ATOMIC_RELAXED) == NULL ||
+	       __atomic_load_n(&options.sched->idle, __ATOMIC_RELAXED) == 0)
+		weft_yield();
+	if (weft_run(app, NULL, &one) != 0)
+		return 1;
+	weft_sem_wake(&sem);
+	return weft_thread_join(parked, NULL) != 0 || weft_sched_destroy(options.sched) != 0;
 }
