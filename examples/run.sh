@@ -8,7 +8,8 @@ fail() { echo "$name: $*" >&2; exit 1; }
 
 case $name in
 hello)
-	out=$("$program" | sort)
+	out=$("$program")
+	out=$(echo "$out" | sort)
 	[ "$(echo "$out" | wc -l)" -eq 4 ] || fail "four threads greet, but: $out"
 	for who in shuttle warp weft; do
 		echo "$out" | grep -qx "hello from light thread $who, with a stack of [0-9]* KiB" || fail "no $who in: $out"

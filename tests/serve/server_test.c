@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,7 +20,9 @@
 
 #include <cmocka.h>
 
+#include <weft/io.h>
 #include <weft/server.h>
+#include <weft/socket.h>
 #include <weft/weft.h>
 
 #include "base/atomic.h"
@@ -440,6 +443,45 @@ static void an_idle_connection_is_closed(void **state)
 	stop();
 }
 
+static void idleness_begins_when_the_answer_is_written(void **state)
+{
+	int fd;
+
+	(void)state;
+	start(&(weft_server_options){ .idle_ns = WEFT_SECOND });
+	fd = client_connect(rig.address);
+	client_send(fd, "wait\n");
+	weft_sem_wait(&rig.waiting);
+	usleep(800 * 1000);
+	weft_sem_wake(&rig.go_on);
+	client_expect(fd, "wait\n");
+	usleep(400 * 1000); /* longer ago than the limit was the request, not the answer */
+	client_send(fd, "hello\n");
+	client_expect(fd, "hello\n");
+	assert_int_equal(stats().timed_out, 0);
+	client_close(fd);
+	stop();
+}
+
+static void who_floods_after_the_answer_is_cut_off(void **state)
+{
+	static char flood[1 << 16];
+	size_t sent = 0;
+	ssize_t bytes;
+	int fd;
+
+	(void)state;
+	start(&(weft_server_options){ 0 });
+	fd = client_connect(rig.address);
+	client_send(fd, "bye\n");
+	while ((bytes = send(fd, flood, sizeof flood, MSG_NOSIGNAL)) > 0 && sent < 64 << 20)
+		sent += (size_t)bytes;
+	assert_true(bytes < 0); /* after 1 MiB, and what the kernel holds */
+	client_close(fd);
+	until_connected(0);
+	stop();
+}
+
 static void a_reader_that_stops_is_cut_off(void **state)
 {
 	int fd;
@@ -676,6 +718,66 @@ static void without_frame_serve_reads_for_itself(void **state)
 	stop();
 }
 
+/* ---- run */
+
+static const char *run_address(void)
+{
+	static char address[64];
+
+	snprintf(address, sizeof address, "unix:@weft-server-test-%d", (int)getpid());
+	return address;
+}
+
+static int run_server(void *arg)
+{
+	(void)arg;
+	return weft_server_run(run_address(), echo_once, NULL,
+			       &(weft_server_options){ .kind = rig.kind });
+}
+
+static volatile sig_atomic_t signals_seen;
+
+static void see_signal(int number)
+{
+	(void)number;
+	signals_seen++;
+}
+
+static void a_server_runs_until_a_signal(void **state)
+{
+	struct sigaction mine = { .sa_handler = see_signal }, before;
+	int64_t end_ns = weft_now() + CLIENT_PATIENCE_S * WEFT_SECOND;
+	weft_thread *runner;
+	char bytes[8];
+	int fd, result = 1;
+
+	(void)state;
+	signals_seen = 0;
+	sigaction(SIGTERM, &mine, &before);
+	assert_int_equal(weft_thread_spawn(run_server, NULL,
+					   &(weft_thread_options){ .kind = WEFT_KERNEL }, &runner),
+			 0);
+	while ((fd = weft_connect(run_address())) == -ECONNREFUSED) {
+		assert_true(weft_now() < end_ns);
+		weft_yield();
+	}
+	assert_true(fd >= 0);
+	assert_int_equal(weft_write_all(fd, "there", 5), 0);
+	assert_int_equal(weft_read_until(fd, bytes, sizeof bytes, end_ns), 5);
+	assert_memory_equal(bytes, "there", 5);
+	assert_int_equal(run_server(NULL), -EBUSY); /* one at a time has the signals */
+	assert_int_equal(kill(getpid(), SIGTERM), 0);
+	assert_int_equal(weft_thread_join(runner, &result), 0);
+	assert_int_equal(result, 0);
+	assert_int_equal(weft_read_until(fd, bytes, sizeof bytes, end_ns), 0);
+	assert_int_equal(weft_close(fd), 0);
+	/* What handled them before does so again. */
+	assert_int_equal(signals_seen, 0);
+	assert_int_equal(raise(SIGTERM), 0);
+	assert_int_equal(signals_seen, 1);
+	sigaction(SIGTERM, &before, NULL);
+}
+
 /* ---- */
 
 static void what_cannot_be_started_leaves_nothing(void **state)
@@ -722,6 +824,8 @@ int main(void)
 		cmocka_unit_test(a_part_that_comes_in_time_gains_none),
 		cmocka_unit_test(limits_without_end_are_none),
 		cmocka_unit_test(an_idle_connection_is_closed),
+		cmocka_unit_test(idleness_begins_when_the_answer_is_written),
+		cmocka_unit_test(who_floods_after_the_answer_is_cut_off),
 		cmocka_unit_test(a_reader_that_stops_is_cut_off),
 		cmocka_unit_test(a_request_that_is_too_long_is_refused),
 		cmocka_unit_test(without_descriptors_the_rest_waits_its_turn),
@@ -730,6 +834,7 @@ int main(void)
 		cmocka_unit_test(a_stop_waits_for_nobody),
 		cmocka_unit_test(a_stop_ends_a_drain),
 		cmocka_unit_test(without_frame_serve_reads_for_itself),
+		cmocka_unit_test(a_server_runs_until_a_signal),
 		cmocka_unit_test(what_cannot_be_started_leaves_nothing),
 	};
 	int failed = cmocka_run_group_tests_name("light workers", tests, choose_light, NULL);
