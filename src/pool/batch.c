@@ -98,9 +98,15 @@ static void help(struct weft__worker *worker, weft_batch *batch)
 	struct weft_task *task;
 	uint64_t failures = 0, most = count_pending(batch);
 
-	while (failures <= most && weft__worker_has_stack(worker) &&
-	       (task = find_queued(batch, worker->pool)) != NULL) {
+	while (failures <= most && (worker == NULL || weft__worker_has_stack(worker)) &&
+	       (task = find_queued(batch, worker != NULL ? worker->pool : NULL)) != NULL) {
 		bool helped = false;
+
+		/* No worker: but he may be in the middle of a task that he submitted, and of its key. */
+		if (worker == NULL && !task->has_key) {
+			weft__task_drop(task);
+			return;
+		}
 
 		/* By key: what must run before it, one after the other, and then the task itself. */
 		while (weft__task_help(worker, task))
@@ -161,7 +167,7 @@ int weft_batch_wait_until(weft_batch *batch, int64_t deadline_ns)
 			return -EDEADLK;
 		if (deadline_ns != WEFT_FOREVER && deadline_ns <= weft__sys_now())
 			return -ETIMEDOUT;
-		if (worker != NULL && deadline_ns == WEFT_FOREVER)
+		if (deadline_ns == WEFT_FOREVER)
 			help(worker, batch);
 		if (!wait_for_end(batch, deadline_ns))
 			return -ETIMEDOUT;

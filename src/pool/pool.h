@@ -63,6 +63,7 @@ struct weft_task {
 	uint8_t level;           /* in a lane: constant */
 	weft_function *function; /* constant, with arg */
 	void *arg;
+	bool has_key;            /* constant: its pool is one by key */
 	/* guarded by keys.lock */
 	struct weft__lane *lane; /* NULL: not in a pool by key */
 	struct weft__list in_lane;

@@ -104,6 +104,7 @@ struct weft_task *weft__task_create(weft_pool *pool, weft_function *function, vo
 	task->pool = pool;
 	task->function = function;
 	task->arg = arg;
+	task->has_key = pool->route == WEFT_ROUTE_KEY;
 	task->batch = batch;
 	atomic_store_relaxed(&task->state, WEFT__TASK_QUEUED);
 	atomic_store_relaxed(&task->references, has_handle ? 2u : 1u);
@@ -292,7 +293,7 @@ static bool help_outside(struct weft_task *task)
 	weft_pool *pool = task->pool;
 	struct weft_task *first;
 
-	if (task->lane == NULL || !hold_pool(task))
+	if (!task->has_key || !hold_pool(task))
 		return false;
 	first = weft__lane_help(NULL, task);
 	if (first != NULL)
