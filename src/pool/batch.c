@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Batch: tasks that are waited for together. Every task of a batch has a record, and is in one of two lists until it ends: `begun` once somebody
- * looked and saw it begun, `queued` otherwise. So whoever waits inside a worker finds the tasks that nobody has begun and
- * runs them, and no others.
+ * Batch: tasks that are waited for together. Every task of a batch has a record, and is in one of
+ * two lists until it ends: `begun` once somebody looked and saw it begun, `queued` otherwise. So
+ * whoever waits inside a worker finds the tasks that nobody has begun and runs them, and no others.
  *
- * The count, the lists, the error and the queue of waiters have one lock: whoever is let go on looks at it once more before he returns, as he
- * may then give the memory away, while the last task's end is still in its section.
+ * The count, the lists, the error and the queue of waiters have one lock: whoever is let go on
+ * looks at it once more before he returns, as he may then give the memory away, while the last
+ * task's end is still in its section.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -64,7 +65,8 @@ static uint64_t count_pending(weft_batch *batch)
 	return pending;
 }
 
-/* A task that nobody has begun, held; another one at the next call. NULL: none. pool NULL: of any. */
+/* A task that nobody has begun, held; another one at the next call. NULL: none. pool NULL: of
+ * any. */
 static struct weft_task *find_queued(weft_batch *batch, const weft_pool *pool)
 {
 	struct weft_task *found = NULL;
@@ -90,8 +92,9 @@ static struct weft_task *find_queued(weft_batch *batch, const weft_pool *pool)
 }
 
 /*
- * Runs what nobody has begun. What it cannot run (another task of that key runs) others will, as soon as it can be run, for the seat is given up
- * next; save those of a key that the worker itself is in the middle of: they can be run here, so one look at each is enough.
+ * Runs what nobody has begun. What it cannot run (another task of that key runs) others will, as
+ * soon as it can be run, for the seat is given up next; save those of a key that the worker itself
+ * is in the middle of: they can be run here, so one look at each is enough.
  */
 static void help(struct weft__worker *worker, weft_batch *batch)
 {
@@ -102,13 +105,15 @@ static void help(struct weft__worker *worker, weft_batch *batch)
 	       (task = find_queued(batch, worker != NULL ? worker->pool : NULL)) != NULL) {
 		bool helped = false;
 
-		/* No worker: but he may be in the middle of a task that he submitted, and of its key. */
+		/* No worker: but he may be in the middle of a task that he submitted, and of its
+		 * key. */
 		if (worker == NULL && !task->has_key) {
 			weft__task_drop(task);
 			return;
 		}
 
-		/* By key: what must run before it, one after the other, and then the task itself. */
+		/* By key: what must run before it, one after the other, and then the task
+		 * itself. */
 		while (weft__task_help(worker, task))
 			helped = true;
 		failures += !helped;
@@ -190,7 +195,7 @@ int64_t weft_batch_cancel(weft_batch *batch)
 		weft__task_drop(task);
 	}
 	weft__waitq_lock(&batch->waiters);
-	weft__list_for (item, &batch->begun)
+	weft__list_for(item, &batch->begun)
 		weft__task_tell(container_of(item, struct weft_task, in_batch));
 	weft__waitq_unlock(&batch->waiters);
 	return removed;

@@ -37,7 +37,8 @@ void weft__chunk_store_fini(struct weft__chunk_store *store)
 	struct weft__list *item;
 
 	while ((item = weft__list_pop(&store->blocks)) != NULL) {
-		struct weft__chunk_block *block = container_of(item, struct weft__chunk_block, link);
+		struct weft__chunk_block *block =
+			container_of(item, struct weft__chunk_block, link);
 
 		weft__assert(block->used == 0);
 		free_block(block);
@@ -60,7 +61,8 @@ static struct weft__chunk_block *make_block(void)
 }
 
 /* With the lock held, from a block that has one. */
-static struct weft__chunk *take_chunk(struct weft__chunk_store *store, struct weft__chunk_block *block)
+static struct weft__chunk *take_chunk(struct weft__chunk_store *store,
+				      struct weft__chunk_block *block)
 {
 	struct weft__chunk *chunk = block->free;
 

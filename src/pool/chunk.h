@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Chunks: the pages that jobs lie in, from blocks of many, so that a queue that grows by a thousand times asks the system seldom. A block of which
- * no chunk is in use goes back, except one.
+ * Chunks: the pages that jobs lie in, from blocks of many, so that a queue that grows by a thousand
+ * times asks the system seldom. A block of which no chunk is in use goes back, except one.
  */
 #ifndef WEFT_POOL_CHUNK_H
 #define WEFT_POOL_CHUNK_H
@@ -40,7 +40,7 @@ struct weft__chunk_store {
 };
 
 void weft__chunk_store_init(struct weft__chunk_store *store);
-void weft__chunk_store_fini(struct weft__chunk_store *store); /* every chunk is back */
+void weft__chunk_store_fini(struct weft__chunk_store *store);          /* every chunk is back */
 struct weft__chunk *weft__chunk_take(struct weft__chunk_store *store); /* NULL: no memory */
 void weft__chunk_give(struct weft__chunk_store *store, struct weft__chunk *chunk);
 

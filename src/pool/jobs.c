@@ -30,8 +30,8 @@ void weft__jobs_fini(struct weft__jobs *queue)
 
 void weft__jobs_enter_slow(struct weft__jobs *queue)
 {
-	/* Gives way, or the other would wait for us and we for it. Then goes in under the word, which it can let go at once: who locks
-	 * it next sees `inside`. */
+	/* Gives way, or the other would wait for us and we for it. Then goes in under the word,
+	 * which it can let go at once: who locks it next sees `inside`. */
 	atomic_store_release(&queue->inside, 0u);
 	weft__spin_lock(&queue->lock);
 	atomic_store_relaxed(&queue->inside, 1u);
@@ -54,7 +54,8 @@ void weft__jobs_lock(struct weft__jobs *queue)
 	}
 }
 
-void weft__jobs_placed(struct weft__jobs *queue, unsigned level, struct weft__chunk *chunk, struct weft_task *task)
+void weft__jobs_placed(struct weft__jobs *queue, unsigned level, struct weft__chunk *chunk,
+		       struct weft_task *task)
 {
 	task->level = (uint8_t)level;
 	task->chunk = chunk;
@@ -143,7 +144,8 @@ unsigned weft__jobs_first_level(const struct weft__jobs *queue)
 }
 
 /* A chunk and its jobs go to another queue. */
-static void move_chunk(struct weft__jobs *from, struct weft__jobs *to, unsigned level, struct weft__chunk *chunk)
+static void move_chunk(struct weft__jobs *from, struct weft__jobs *to, unsigned level,
+		       struct weft__chunk *chunk)
 {
 	struct weft__chunk *last = to->levels[level].last;
 
@@ -165,7 +167,8 @@ static bool is_full(const struct weft__level *at)
 	return at->last == NULL || at->last->tail == WEFT__CHUNK_JOBS;
 }
 
-uint32_t weft__jobs_move(struct weft__jobs *from, struct weft__jobs *to, unsigned level, uint32_t count)
+uint32_t weft__jobs_move(struct weft__jobs *from, struct weft__jobs *to, unsigned level,
+			 uint32_t count)
 {
 	struct weft__level *at = &from->levels[level];
 	uint32_t left = count;
@@ -186,11 +189,13 @@ uint32_t weft__jobs_move(struct weft__jobs *from, struct weft__jobs *to, unsigne
 	return count - left;
 }
 
-void weft__jobs_remove(struct weft__jobs *queue, unsigned level, struct weft__chunk *chunk, unsigned index)
+void weft__jobs_remove(struct weft__jobs *queue, unsigned level, struct weft__chunk *chunk,
+		       unsigned index)
 {
 	struct weft__level *at = &queue->levels[level];
 
-	weft__assert(index >= chunk->head && index < chunk->tail && chunk->jobs[index].function != NULL);
+	weft__assert(index >= chunk->head && index < chunk->tail &&
+		     chunk->jobs[index].function != NULL);
 	chunk->jobs[index].function = NULL;
 	chunk->holes++;
 	atomic_bump(&queue->count, -1);

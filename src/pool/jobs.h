@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Jobs: a queue of tasks that wait, in three levels, each a list of chunks. A job lies in its slot by value; only
- * one that somebody holds a handle of (or that is in a batch) has a record, which knows where its job lies, so that it can be
- * taken out of the middle: its slot is emptied, and passed over later.
+ * Jobs: a queue of tasks that wait, in three levels, each a list of chunks. A job lies in its slot
+ * by value; only one that somebody holds a handle of (or that is in a batch) has a record, which
+ * knows where its job lies, so that it can be taken out of the middle: its slot is emptied, and
+ * passed over later.
  *
- * Only the last chunk is pushed to, and none but an only one is without a job. When many jobs go to another queue their chunks go.
+ * Only the last chunk is pushed to, and none but an only one is without a job. When many jobs go to
+ * another queue their chunks go.
  *
- * Everything is guarded by the queue's lock. A biased queue has an owner, the worker that holds its seat, who locks it without a
- * locked instruction (BIAS):
+ * Everything is guarded by the queue's lock. A biased queue has an owner, the worker that holds its
+ * seat, who locks it without a locked instruction (BIAS):
  *
  *	owner				others
  *	1 inside = 1			1 lock the word
@@ -16,13 +18,16 @@
  *	  yes: go in			  yes: go in; no: wait for it
  *	  no: inside = 0, wait
  *
- * Failing without the barriers: the owner's store to `inside` waits in its store buffer, it reads a free word; the other has
- * locked the word and reads an old inside == 0; both are in. With them at least one sees the other. Both may: then the owner gives way.
- * What one side wrote the other sees: `inside` and the word are released at the end of a section and acquired at the
- * beginning of the next. The other side pays about half a microsecond and so moves many jobs at a time.
+ * Failing without the barriers: the owner's store to `inside` waits in its store buffer, it reads a
+ * free word; the other has locked the word and reads an old inside == 0; both are in. With them at
+ * least one sees the other. Both may: then the owner gives way.
+ * What one side wrote the other sees: `inside` and the word are released at the end of a section
+ * and acquired at the beginning of the next. The other side pays about half a microsecond and so
+ * moves many jobs at a time.
  *
- * Rejected: a ring with one compare-and-swap a pop, as the run queue of a processor: it can neither remove from the middle nor hold
- * levels, and costs the owner more. A ring that doubles: half a million tasks were copied twice. A linked list of records: one allocation a task.
+ * Rejected: a ring with one compare-and-swap a pop, as the run queue of a processor: it can neither
+ * remove from the middle nor hold levels, and costs the owner more. A ring that doubles: half a
+ * million tasks were copied twice. A linked list of records: one allocation a task.
  */
 #ifndef WEFT_POOL_JOBS_H
 #define WEFT_POOL_JOBS_H
@@ -109,7 +114,8 @@ int weft__jobs_extend(struct weft__jobs *queue, unsigned level);
 /* The last job of the first chunk was taken. */
 void weft__jobs_shorten(struct weft__jobs *queue, unsigned level);
 /* The record learns where it lies. */
-void weft__jobs_placed(struct weft__jobs *queue, unsigned level, struct weft__chunk *chunk, struct weft_task *task);
+void weft__jobs_placed(struct weft__jobs *queue, unsigned level, struct weft__chunk *chunk,
+		       struct weft_task *task);
 
 static inline unsigned weft__chunk_count(const struct weft__chunk *chunk)
 {
@@ -121,9 +127,10 @@ static inline bool weft__chunk_is_empty(const struct weft__chunk *chunk)
 	return weft__chunk_count(chunk) == 0;
 }
 
-/* Puts it at the end. Returns 0; -ENOMEM. (By value and not as a struct: two stores of 8 bytes that are read back as
- * one of 16 cost more than the rest.) */
-static inline int weft__jobs_push(struct weft__jobs *queue, unsigned level, weft_function *function, void *arg)
+/* Puts it at the end. Returns 0; -ENOMEM. (By value and not as a struct: two stores of 8 bytes that
+ * are read back as one of 16 cost more than the rest.) */
+static inline int weft__jobs_push(struct weft__jobs *queue, unsigned level, weft_function *function,
+				  void *arg)
 {
 	struct weft__chunk *last = queue->levels[level].last;
 
@@ -144,7 +151,8 @@ static inline int weft__jobs_push(struct weft__jobs *queue, unsigned level, weft
 }
 
 /* The oldest of that level. False: none. Its record, if any, still says that it lies here. */
-static inline bool weft__jobs_pop(struct weft__jobs *queue, unsigned level, struct weft__job *out_job)
+static inline bool weft__jobs_pop(struct weft__jobs *queue, unsigned level,
+				  struct weft__job *out_job)
 {
 	struct weft__level *at = &queue->levels[level];
 	struct weft__chunk *first = at->first;
@@ -172,11 +180,14 @@ static inline bool weft__jobs_has(const struct weft__jobs *queue, unsigned level
 /* The first level from the highest that holds one; WEFT_PRIORITY_COUNT: none. */
 unsigned weft__jobs_first_level(const struct weft__jobs *queue);
 
-/* Moves the first `count` of a level, or fewer if there is no memory, to the end of the same level of another queue, which is
- * locked too. Returns how many; a chunk goes as a whole, so it may be fewer, but not 0 while there is memory. */
-uint32_t weft__jobs_move(struct weft__jobs *from, struct weft__jobs *to, unsigned level, uint32_t count);
+/* Moves the first `count` of a level, or fewer if there is no memory, to the end of the same level
+ * of another queue, which is locked too. Returns how many; a chunk goes as a whole, so it may be
+ * fewer, but not 0 while there is memory. */
+uint32_t weft__jobs_move(struct weft__jobs *from, struct weft__jobs *to, unsigned level,
+			 uint32_t count);
 
 /* Takes that one out of wherever in the queue it lies. */
-void weft__jobs_remove(struct weft__jobs *queue, unsigned level, struct weft__chunk *chunk, unsigned index);
+void weft__jobs_remove(struct weft__jobs *queue, unsigned level, struct weft__chunk *chunk,
+		       unsigned index);
 
 #endif

@@ -78,9 +78,11 @@ static void unready(struct weft__lane *lane)
 	atomic_store_relaxed(&lane->seat->lane_count, lane->seat->lane_count - 1);
 }
 
-static struct weft_task *begin_first(weft_pool *pool, struct weft__lane *lane, struct weft_thread *runner)
+static struct weft_task *begin_first(weft_pool *pool, struct weft__lane *lane,
+				     struct weft_thread *runner)
 {
-	struct weft_task *task = container_of(weft__list_pop(&lane->tasks), struct weft_task, in_lane);
+	struct weft_task *task =
+		container_of(weft__list_pop(&lane->tasks), struct weft_task, in_lane);
 
 	lane->running++;
 	lane->runner = runner;
@@ -96,10 +98,12 @@ static void begin_unqueued(struct weft__lane *lane, struct weft_task *task)
 	weft__task_leave(task, WEFT__TASK_RUNNING);
 }
 
-/* What waits in the lane may begin now, by that thread: a worker, or a submitter that is in the middle of the lane. */
+/* What waits in the lane may begin now, by that thread: a worker, or a submitter that is in the
+ * middle of the lane. */
 static bool may_begin(const struct weft__lane *lane, const struct weft_thread *self, bool is_worker)
 {
-	return !weft__list_is_empty(&lane->tasks) && (lane->running == 0 ? is_worker : lane->runner == self);
+	return !weft__list_is_empty(&lane->tasks) &&
+	       (lane->running == 0 ? is_worker : lane->runner == self);
 }
 
 /* ---- */
@@ -142,7 +146,8 @@ struct weft_task *weft__lane_take(struct weft__worker *worker, struct weft__seat
 	for (unsigned level = 0; level < WEFT_PRIORITY_COUNT; level++)
 		mask |= (unsigned)!weft__list_is_empty(&seat->lanes[level]) << level;
 	if (mask != 0) {
-		struct weft__list *ready = seat->lanes[weft__level_choose(worker->seat->tick, mask)].next;
+		struct weft__list *ready =
+			seat->lanes[weft__level_choose(worker->seat->tick, mask)].next;
 		struct weft__lane *lane = container_of(ready, struct weft__lane, ready);
 
 		unready(lane);
@@ -220,7 +225,8 @@ void weft__lane_end(struct weft_task *task)
 		weft__pool_wake_seat(pool, seat);
 }
 
-int weft__lane_run(weft_pool *pool, struct weft__worker *worker, uint64_t key, struct weft_task *task, struct weft_task **out_help)
+int weft__lane_run(weft_pool *pool, struct weft__worker *worker, uint64_t key,
+		   struct weft_task *task, struct weft_task **out_help)
 {
 	struct weft_thread *self = weft__self();
 	struct weft__lane *lane;
@@ -262,9 +268,11 @@ int64_t weft__lane_sweep(weft_pool *pool)
 
 			task = NULL;
 			weft__spin_lock(&pool->keys.lock);
-			for (lane = pool->keys.buckets[i]; lane != NULL && task == NULL; lane = lane->next)
+			for (lane = pool->keys.buckets[i]; lane != NULL && task == NULL;
+			     lane = lane->next)
 				if (!weft__list_is_empty(&lane->tasks)) {
-					task = container_of(lane->tasks.next, struct weft_task, in_lane);
+					task = container_of(lane->tasks.next, struct weft_task,
+							    in_lane);
 					weft__task_hold(task);
 				}
 			weft__spin_unlock(&pool->keys.lock);

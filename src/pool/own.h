@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a worker does with its seat's own queue, for every task that a task submits: a few nanoseconds each, without a locked
- * instruction, and inlined where that counts. Everything that is rare goes out of line.
+ * What a worker does with its seat's own queue, for every task that a task submits: a few
+ * nanoseconds each, without a locked instruction, and inlined where that counts. Everything that is
+ * rare goes out of line.
  */
 #ifndef WEFT_POOL_OWN_H
 #define WEFT_POOL_OWN_H
@@ -17,7 +18,8 @@ static inline void weft__job_begin(const struct weft__job *job)
 }
 
 /* The oldest. False: none. */
-static inline bool weft__own_take(weft_pool *pool, struct weft__seat *seat, struct weft__job *out_job)
+static inline bool weft__own_take(weft_pool *pool, struct weft__seat *seat,
+				  struct weft__job *out_job)
 {
 	bool taken, flush = false;
 
@@ -35,10 +37,11 @@ static inline bool weft__own_take(weft_pool *pool, struct weft__seat *seat, stru
 	return taken;
 }
 
-/* Lock, light barrier and push of a plain job, where nothing at all is in the way: without a call, so that the caller saves no
- * registers. False: nothing was done, and the long way decides. */
-static weft__always_inline bool weft__own_push(weft_pool *pool, struct weft__worker *worker, struct weft__seat *seat,
-					       weft_function *function, void *arg)
+/* Lock, light barrier and push of a plain job, where nothing at all is in the way: without a call,
+ * so that the caller saves no registers. False: nothing was done, and the long way decides. */
+static weft__always_inline bool weft__own_push(weft_pool *pool, struct weft__worker *worker,
+					       struct weft__seat *seat, weft_function *function,
+					       void *arg)
 {
 	struct weft__jobs *own = &seat->own;
 	struct weft__chunk *last;
@@ -93,13 +96,15 @@ static weft__always_inline bool weft__own_pop(struct weft__jobs *own, struct wef
 }
 
 /* False: nothing was done. */
-static weft__always_inline bool weft__own_take_plain(weft_pool *pool, struct weft__seat *seat, struct weft__job *out_job)
+static weft__always_inline bool weft__own_take_plain(weft_pool *pool, struct weft__seat *seat,
+						     struct weft__job *out_job)
 {
 	struct weft__jobs *own = &seat->own;
 	bool taken = false;
 
 	if (unlikely(atomic_load_relaxed(&pool->attention) != 0 || weft__jobs_count(own) == 0 ||
-		     seat->tick % WEFT__POOL_FAIR_EVERY == WEFT__POOL_FAIR_EVERY - 1 || !weft__sys_has_heavy_barrier))
+		     seat->tick % WEFT__POOL_FAIR_EVERY == WEFT__POOL_FAIR_EVERY - 1 ||
+		     !weft__sys_has_heavy_barrier))
 		return false;
 	atomic_store_relaxed(&own->inside, 1u);
 	atomic_compiler_barrier(); /* BIAS */

@@ -14,11 +14,13 @@
 
 static int check(const weft_pool_options *options)
 {
-	if ((unsigned)options->kind > WEFT_LIGHT || (unsigned)options->route > WEFT_ROUTE_FUNCTION ||
+	if ((unsigned)options->kind > WEFT_LIGHT ||
+	    (unsigned)options->route > WEFT_ROUTE_FUNCTION ||
 	    (unsigned)options->when_full > WEFT_POOL_RUN)
 		return -EINVAL;
-	if (options->workers > WEFT__POOL_WORKERS_MAX || options->workers_max > WEFT__POOL_WORKERS_MAX ||
-	    options->processors > PROCESSORS_MAX || options->idle_ns < 0)
+	if (options->workers > WEFT__POOL_WORKERS_MAX ||
+	    options->workers_max > WEFT__POOL_WORKERS_MAX || options->processors > PROCESSORS_MAX ||
+	    options->idle_ns < 0)
 		return -EINVAL;
 	if (options->workers_max != 0 && options->workers_max < options->workers)
 		return -EINVAL;
@@ -49,7 +51,9 @@ static void set_options(weft_pool *pool, const weft_pool_options *options)
 	pool->room = pool->limited ? (int64_t)queue_max : 0;
 	block = pool->room / (8 * (int64_t)pool->limit);
 	pool->credit_block = block < 1 ? 1 : block > CREDIT_BLOCK_MAX ? CREDIT_BLOCK_MAX : block;
-	pool->credit_max = !pool->limited ? INT64_MAX : pool->credit_block == 1 ? 1 : 2 * pool->credit_block;
+	pool->credit_max = !pool->limited            ? INT64_MAX
+			   : pool->credit_block == 1 ? 1
+						     : 2 * pool->credit_block;
 	weft__thread_name_copy(pool->name, options->name != NULL ? options->name : "pool", NULL);
 }
 
@@ -87,7 +91,8 @@ static int start_workers(weft_pool *pool, unsigned count, unsigned end)
 		while (index < end && pool->seats[index]->home != NULL)
 			index++;
 		weft__spin_unlock(&pool->lock);
-		error = weft__worker_start(pool, NULL, index < end ? pool->seats[index] : NULL, false);
+		error = weft__worker_start(pool, NULL, index < end ? pool->seats[index] : NULL,
+					   false);
 		if (error < 0) {
 			weft__spin_lock(&pool->lock);
 			pool->threads--;
@@ -100,7 +105,8 @@ static int start_workers(weft_pool *pool, unsigned count, unsigned end)
 
 static int choose_sched(weft_pool *pool, const weft_pool_options *options)
 {
-	weft_sched_options sched_options = { .name = pool->name, .processors = options->processors };
+	weft_sched_options sched_options = { .name = pool->name,
+					     .processors = options->processors };
 	int error = 0;
 
 	if (pool->kind != WEFT_LIGHT)
@@ -211,7 +217,8 @@ static void end_surplus(weft_pool *pool, struct weft__wakes *wakes)
 	unsigned count = pool->threads > pool->workers ? pool->threads - pool->workers : 0;
 
 	while (count-- > 0 && !weft__list_is_empty(&pool->resting))
-		weft__worker_dismiss(container_of(pool->resting.prev, struct weft__worker, rest), wakes);
+		weft__worker_dismiss(container_of(pool->resting.prev, struct weft__worker, rest),
+				     wakes);
 }
 
 int weft_pool_resize(weft_pool *pool, unsigned workers)

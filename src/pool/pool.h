@@ -2,14 +2,17 @@
 /*
  * The objects of a pool.
  *
- *   seat     the right to run tasks, with the state that goes with it: queues, credit. As many as the pool has workers for its user; routing
+ *   seat     the right to run tasks, with the state that goes with it: queues, credit. As many as
+ *   the pool has workers for its user; routing
  *            chooses among them. Held by one worker at a time, or by none: then it is idle
- *   worker   a thread, kernel or light. It holds a seat, or rests (parked, to be given one), or is between: in a task that
+ *   worker   a thread, kernel or light. It holds a seat, or rests (parked, to be given one), or is
+ *   between: in a task that
  *            waits or blocks, and gave its seat up so that another worker goes on with it
  *
- * The two are apart because a worker can be stuck while its seat must not be. A worker that comes back from its wait takes an idle seat
- * if there is one, and otherwise runs its task to the end without: it may not wait for a seat, since whoever holds one may
- * wait for a lock that this task has.
+ * The two are apart because a worker can be stuck while its seat must not be. A worker that comes
+ * back from its wait takes an idle seat if there is one, and otherwise runs its task to the end
+ * without: it may not wait for a seat, since whoever holds one may wait for a lock that this task
+ * has.
  *
  * Locks, in the order in which they are taken:
  *
@@ -37,33 +40,35 @@
 
 /* ---- a task with a record: one with a handle, or in a batch */
 
-/* Legend: the low two bits say how far it is. QUEUED -> RUNNING and QUEUED -> CANCELLED under the lock of the queue where it lies; RUNNING ->
- * DONE by its runner. TOLD: set by a canceller while it runs. WAITED: set under waiters.lock while it has not ended;
- * whoever ends it then looks for waiters. */
+/* Legend: the low two bits say how far it is. QUEUED -> RUNNING and QUEUED -> CANCELLED under the
+ * lock of the queue where it lies; RUNNING ->
+ * DONE by its runner. TOLD: set by a canceller while it runs. WAITED: set under waiters.lock while
+ * it has not ended; whoever ends it then looks for waiters. */
 #define WEFT__TASK_QUEUED 0u
 #define WEFT__TASK_RUNNING 1u
 #define WEFT__TASK_DONE 2u
 #define WEFT__TASK_CANCELLED 3u
-#define WEFT__TASK_STATE(word) ((word) & 3u)
-#define WEFT__TASK_ENDED(word) (((word) & 2u) != 0)
+#define WEFT__TASK_STATE(word) ((word)&3u)
+#define WEFT__TASK_ENDED(word) (((word)&2u) != 0)
 #define WEFT__TASK_TOLD 4u
 #define WEFT__TASK_WAITED 8u
 
 struct weft_task {
-	weft_pool *pool;              /* constant; gone when the task has ended and the pool was destroyed */
+	/* constant; gone when the task has ended and the pool was destroyed */
+	weft_pool *pool;
 	struct weft__task_store *store; /* constant */
-	weft_batch *batch;            /* constant; NULL: none */
-	uint32_t state;               /* atomic, see above */
-	uint32_t references;          /* atomic: whoever runs or queues it, the handle, helpers */
-	int result;                   /* before the end: its runner's */
-	struct weft__jobs *queue; /* atomic: where it lies; written under that queue's lock */
+	weft_batch *batch;              /* constant; NULL: none */
+	uint32_t state;                 /* atomic, see above */
+	uint32_t references;            /* atomic: whoever runs or queues it, the handle, helpers */
+	int result;                     /* before the end: its runner's */
+	struct weft__jobs *queue;       /* atomic: where it lies; written under that queue's lock */
 	/* guarded by that queue's lock */
 	struct weft__chunk *chunk;
 	uint16_t index;
 	uint8_t level;           /* in a lane: constant */
 	weft_function *function; /* constant, with arg */
 	void *arg;
-	bool has_key;            /* constant: its pool is one by key */
+	bool has_key; /* constant: its pool is one by key */
 	/* guarded by keys.lock */
 	struct weft__lane *lane; /* NULL: not in a pool by key */
 	struct weft__list in_lane;
@@ -101,19 +106,20 @@ struct weft__seat {
 	unsigned index; /* constant */
 	unsigned tick;  /* takes, for fairness */
 	/* guarded by own's lock */
-	int64_t credit;        /* jobs that may be queued without asking the pool for room; atomic for readers */
-	struct weft__jobs own; /* what its tasks submit, in a shared pool; biased to the holder */
+	/* jobs that may be queued without asking the pool for room; atomic for readers */
+	int64_t credit;
+	struct weft__jobs own;   /* what its tasks submit, in a shared pool; biased to the holder */
 	struct weft__jobs inbox; /* what was routed to it */
 	/* guarded by keys.lock */
 	struct weft__list lanes[WEFT_PRIORITY_COUNT]; /* ready ones */
 	uint32_t lane_count;                          /* atomic for readers */
 	/* guarded by pool->lock */
-	struct weft__list idle;   /* in pool->idle_seats */
+	struct weft__list idle;    /* in pool->idle_seats */
 	struct weft__worker *home; /* the worker that gets it when it rests; NULL: any */
-	bool is_held;             /* by a worker */
-	bool is_vacated;          /* given up by a worker in a task */
-	uint32_t is_idle;         /* atomic for readers: in the list */
-	uint32_t is_running;      /* atomic: a task runs on it */
+	bool is_held;              /* by a worker */
+	bool is_vacated;           /* given up by a worker in a task */
+	uint32_t is_idle;          /* atomic for readers: in the list */
+	uint32_t is_running;       /* atomic: a task runs on it */
 };
 
 /* A task that a worker is in the middle of; on its stack. */
@@ -128,8 +134,9 @@ struct weft__worker {
 	bool searching;          /* counted in pool->searching */
 	bool end;                /* end instead of going on */
 	/* the worker's own */
-	struct weft__frame *frame; /* innermost task with a record that it runs, or one within another */
-	unsigned away;          /* depth of waits and blocking calls; at 0 it may hold a seat */
+	/* innermost task with a record that it runs, or one within another */
+	struct weft__frame *frame;
+	unsigned away; /* depth of waits and blocking calls; at 0 it may hold a seat */
 	/* atomic: the worker writes */
 	uint64_t submitted, completed, cancelled, run_here, stolen;
 	uint32_t depth; /* tasks on its stack */
@@ -148,8 +155,8 @@ struct weft__worker {
 	struct weft__worker *next_dead;
 } weft__aligned(WEFT__CACHE_LINE);
 
-/* Legend of pool->attention: why a worker must look further before it takes its next task. Changed under shared.lock; a stale value is legal: the next look
- * sees it. */
+/* Legend of pool->attention: why a worker must look further before it takes its next task. Changed
+ * under shared.lock; a stale value is legal: the next look sees it. */
 #define WEFT__ATTENTION_STOP 1u    /* take nothing; queued tasks are cancelled */
 #define WEFT__ATTENTION_URGENT 2u  /* tasks of high priority wait in the shared queue */
 #define WEFT__ATTENTION_ROOM 4u    /* submitters wait for room: give credit back at once */
@@ -179,22 +186,26 @@ struct weft_pool {
 	size_t stack_bytes;
 	weft_sched *sched;     /* of light workers */
 	weft_sched *own_sched; /* the same if it is the pool's own; NULL: not */
-	bool limited;          /* there is a queue_max; otherwise every seat has credit without end */
-	int64_t credit_block;  /* that a seat takes at once */
-	int64_t credit_max;    /* that a seat gives some of back */
+	/* there is a queue_max; otherwise every seat has credit without end */
+	bool limited;
+	int64_t credit_block; /* that a seat takes at once */
+	int64_t credit_max;   /* that a seat gives some of back */
 	struct weft__task_store *store;
 	char name[WEFT__NAME_BYTES];
-	struct weft__seat **seats; /* atomic: WEFT__POOL_WORKERS_MAX places; never taken away before the end */
-	unsigned seat_count;       /* atomic: made so far */
-	unsigned limit;            /* atomic: seats with a lower index are in use */
-	unsigned workers;          /* atomic: threads that stay */
-	unsigned width;            /* atomic: seats that are routed to: workers, and more while an elastic pool is large */
+	/* atomic: WEFT__POOL_WORKERS_MAX places; never taken away before the end */
+	struct weft__seat **seats;
+	unsigned seat_count; /* atomic: made so far */
+	unsigned limit;      /* atomic: seats with a lower index are in use */
+	unsigned workers;    /* atomic: threads that stay */
+	/* atomic: seats that are routed to: workers, and more while an elastic pool is large */
+	unsigned width;
 	bool is_elastic;
 	uint32_t attention; /* atomic, see above */
 
 	/* The idle protocol; see seat.c */
 	uint32_t idle weft__aligned(WEFT__CACHE_LINE); /* atomic: seats that nobody holds */
-	uint32_t searching;                            /* atomic: workers that look for work, and the wake that is under way */
+	/* atomic: workers that look for work, and the wake that is under way */
+	uint32_t searching;
 
 	uint64_t cancelled weft__aligned(WEFT__CACHE_LINE);
 	uint64_t run_outside, done_outside; /* atomic, all three: what no worker counted */
@@ -205,7 +216,8 @@ struct weft_pool {
 	/* What comes from outside. */
 	struct weft__jobs shared weft__aligned(WEFT__CACHE_LINE);
 	/* guarded by shared.lock */
-	int64_t room; /* atomic for readers: tasks that may still be queued, without the seats' credit */
+	/* atomic for readers: tasks that may still be queued, without the seats' credit */
+	int64_t room;
 	uint64_t submitted, refused;
 	uint64_t turn;            /* round robin */
 	unsigned drains;          /* under way */
@@ -217,16 +229,20 @@ struct weft_pool {
 	struct weft__list resting;     /* workers, most recently parked first */
 	struct weft__list workers_all; /* not ended */
 	unsigned threads;              /* in workers_all, and those that start */
-	unsigned starting;             /* of them, without a seat and yet to rest for the first time */
-	unsigned away;                 /* workers without a seat, in a task */
-	unsigned busy;                 /* workers that do not rest, submitters that run a task, and who cancels one */
-	bool ending;               /* workers end */
+	/* of them, without a seat and yet to rest for the first time */
+	unsigned starting;
+	unsigned away; /* workers without a seat, in a task */
+	/* workers that do not rest, submitters that run a task, and who cancels one */
+	unsigned busy;
+	bool ending; /* workers end */
 	bool resizing;
 	struct weft__worker *dead; /* ended, to be joined */
-	struct weft__list waiters; /* struct weft__pool_waiter: for the pool to be drained, or its workers to have ended */
-	struct weft__list outside;  /* struct weft__outside_run */
+	/* struct weft__pool_waiter: for the pool to be drained, or its workers to have ended */
+	struct weft__list waiters;
+	struct weft__list outside; /* struct weft__outside_run */
 	uint64_t replaced;
-	uint64_t past_submitted, past_completed, past_cancelled, past_run_here, past_stolen; /* of workers that ended */
+	/* of workers that ended */
+	uint64_t past_submitted, past_completed, past_cancelled, past_run_here, past_stolen;
 };
 
 /* ---- worker.c */
@@ -242,15 +258,18 @@ static inline struct weft__worker *weft__worker_self(void)
 	return self->blocking_arg;
 }
 
-/* Starts the thread of a worker that the caller has counted. seat: what it holds from the start; NULL: it rests. home: NULL: none. */
-int weft__worker_start(weft_pool *pool, struct weft__seat *seat, struct weft__seat *home, bool searching);
+/* Starts the thread of a worker that the caller has counted. seat: what it holds from the start;
+ * NULL: it rests. home: NULL: none. */
+int weft__worker_start(weft_pool *pool, struct weft__seat *seat, struct weft__seat *home,
+		       bool searching);
 void weft__worker_join_dead(struct weft__worker *dead);
 void weft__worker_run(struct weft__worker *worker, weft_function *function, void *arg);
 /* Whether the rest of its stack is enough for a task within a task. */
 bool weft__worker_has_stack(const struct weft__worker *worker);
 
 /* ---- take.c */
-unsigned weft__level_choose(unsigned tick, unsigned mask); /* of the levels that are not empty, at that take */
+/* of the levels that are not empty, at that take */
+unsigned weft__level_choose(unsigned tick, unsigned mask);
 bool weft__take(struct weft__worker *worker, struct weft__job *out_job);
 bool weft__search(struct weft__worker *worker, struct weft__job *out_job);
 bool weft__pool_has_work(weft_pool *pool);
@@ -258,14 +277,17 @@ bool weft__seat_has_work(const struct weft__seat *seat);
 
 /* ---- seat.c */
 bool weft__worker_rest(struct weft__worker *worker); /* false: the worker shall end */
-void weft__worker_dismiss(struct weft__worker *worker, struct weft__wakes *wakes); /* one that rests; with pool->lock held */
+/* one that rests; with pool->lock held */
+void weft__worker_dismiss(struct weft__worker *worker, struct weft__wakes *wakes);
 void weft__search_done(struct weft__worker *worker);
-void weft__pool_look(weft_pool *pool); /* wakes whom the queues ask for, as if every job had just been put there */
+/* wakes whom the queues ask for, as if every job had just been put there */
+void weft__pool_look(weft_pool *pool);
 void weft__pool_wake_slow(weft_pool *pool);
 void weft__pool_wake_seat(weft_pool *pool, struct weft__seat *seat);
 void weft__seat_give_up(struct weft__worker *worker); /* in a task that will wait */
 void weft__seat_regain(struct weft__worker *worker);
-void weft__seat_settle(struct weft__seat *seat, struct weft__worker *worker); /* these three with pool->lock held */
+/* these three with pool->lock held */
+void weft__seat_settle(struct weft__seat *seat, struct weft__worker *worker);
 void weft__seat_add_idle(weft_pool *pool, struct weft__seat *seat);
 void weft__seat_remove_idle(weft_pool *pool, struct weft__seat *seat);
 
@@ -283,7 +305,8 @@ static inline void weft__pool_wakes_add(struct weft__wakes *wakes, struct weft_t
 static inline void weft__pool_wake(weft_pool *pool)
 {
 	weft__sys_light_barrier(); /* IDLE: work before idle; see seat.c */
-	if (unlikely(atomic_load_relaxed(&pool->idle) != 0) && atomic_load_relaxed(&pool->searching) == 0)
+	if (unlikely(atomic_load_relaxed(&pool->idle) != 0) &&
+	    atomic_load_relaxed(&pool->searching) == 0)
 		weft__pool_wake_slow(pool);
 }
 
@@ -292,11 +315,12 @@ bool weft__room_take(weft_pool *pool);          /* for one job; false: there is 
 int64_t weft__room_take_block(weft_pool *pool); /* credit for a seat; 0: there is none */
 void weft__room_give(weft_pool *pool, int64_t count, struct weft__wakes *wakes);
 void weft__room_wake_all(weft_pool *pool, struct weft__wakes *wakes);
-int weft__room_wait(weft_pool *pool, int64_t deadline_ns); /* drops the lock; 0, -ETIMEDOUT */
+int weft__room_wait(weft_pool *pool, int64_t deadline_ns);       /* drops the lock; 0, -ETIMEDOUT */
 void weft__room_flush(weft_pool *pool, struct weft__seat *seat); /* by the seat's holder */
 void weft__pool_attention(weft_pool *pool, uint32_t set, uint32_t clear);
 
-/* With the seat's own queue entered: a queued job begins, so there is room for another. True: weft__room_flush, after that. */
+/* With the seat's own queue entered: a queued job begins, so there is room for another. True:
+ * weft__room_flush, after that. */
 static inline bool weft__credit_add(weft_pool *pool, struct weft__seat *seat)
 {
 	int64_t credit = seat->credit + 1;
@@ -316,18 +340,20 @@ uint64_t weft__route_mix(uint64_t key);
 struct weft__task_store *weft__task_store_create(void);
 void weft__task_store_close(struct weft__task_store *store);
 void weft__task_store_orphan(struct weft__task_store *store);
-struct weft_task *weft__task_create(weft_pool *pool, weft_function *function, void *arg, weft_batch *batch,
-				    bool has_handle); /* NULL: no memory */
+struct weft_task *weft__task_create(weft_pool *pool, weft_function *function, void *arg,
+				    weft_batch *batch, bool has_handle); /* NULL: no memory */
 void weft__task_hold(struct weft_task *task);
 void weft__task_drop(struct weft_task *task);
 /* With the lock of its queue held: it leaves the queue as RUNNING or CANCELLED. */
 void weft__task_leave(struct weft_task *task, uint32_t state);
 /* Gives up the runner's reference. */
 void weft__task_end(struct weft_task *task, uint32_t state, int result);
-/* Runs a task that nobody has begun, or what must run before it. worker NULL, or another pool's: only in a submitter that runs a task of
- * the same key, as nobody else may run what waits in its lane. False: nothing was run. */
+/* Runs a task that nobody has begun, or what must run before it. worker NULL, or another pool's:
+ * only in a submitter that runs a task of the same key, as nobody else may run what waits in its
+ * lane. False: nothing was run. */
 bool weft__task_help(struct weft__worker *worker, struct weft_task *task);
-/* Runs one that was taken out of a lane; worker NULL: in a submitter that is in the middle of that lane. */
+/* Runs one that was taken out of a lane; worker NULL: in a submitter that is in the middle of that
+ * lane. */
 void weft__task_run_queued(struct weft__worker *worker, struct weft_task *task);
 /* Runs one that has begun, in a submitter. */
 void weft__task_run_outside(struct weft_task *task);
@@ -354,7 +380,8 @@ struct weft__outside_run {
 	struct weft__list link;
 	struct weft_thread *thread;
 };
-void weft__pool_tell_idle(weft_pool *pool, struct weft__wakes *wakes); /* with pool->lock held; busy or threads became 0 */
+/* with pool->lock held; busy or threads became 0 */
+void weft__pool_tell_idle(weft_pool *pool, struct weft__wakes *wakes);
 void weft__pool_end(weft_pool *pool);
 bool weft__pool_is_inside(weft_pool *pool); /* the caller runs a task of the pool */
 

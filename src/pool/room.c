@@ -4,12 +4,14 @@
  *
  *	queue_max = room + the seats' credit + tasks that wait
  *
- * A job takes one when it is queued and gives it back when it begins or is cancelled. From outside that happens under the shared queue's
- * lock. A seat has credit of its own, under its own queue's lock, which its holder gets for nothing; it takes and gives back credit in blocks.
+ * A job takes one when it is queued and gives it back when it begins or is cancelled. From outside
+ * that happens under the shared queue's lock. A seat has credit of its own, under its own queue's
+ * lock, which its holder gets for nothing; it takes and gives back credit in blocks.
  * Who finds no room takes the credit of all seats back before he says so, so "full" is exact.
  *
- * A task that would run what it submits when there is no room does so already when the rest is other seats' credit: to
- * collect that would cost more than the task, and the queue is as good as full. (With a small queue_max seats keep no credit.)
+ * A task that would run what it submits when there is no room does so already when the rest is
+ * other seats' credit: to collect that would cost more than the task, and the queue is as good as
+ * full. (With a small queue_max seats keep no credit.)
  *
  * Nobody waits for room that lies with a seat (ROOM):
  *
@@ -122,7 +124,8 @@ int weft__room_wait(weft_pool *pool, int64_t deadline_ns)
 	struct weft__waiter waiter;
 
 	weft__pool_attention(pool, WEFT__ATTENTION_ROOM, 0);
-	weft__sys_heavy_barrier(); /* ROOM: after this a seat's credit is seen, or its holder sees the flag */
+	/* ROOM: after this a seat's credit is seen, or its holder sees the flag */
+	weft__sys_heavy_barrier();
 	take_back(pool);
 	if (pool->room != 0) {
 		weft__jobs_unlock(&pool->shared);

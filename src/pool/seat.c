@@ -2,8 +2,8 @@
 /*
  * Who holds which seat, and how a worker goes to rest without missing a task.
  *
- * `idle` counts the seats that nobody holds. `searching` counts the workers that look through others' queues, and the one
- * wake that is under way: so at most one is.
+ * `idle` counts the seats that nobody holds. `searching` counts the workers that look through
+ * others' queues, and the one wake that is under way: so at most one is.
  *
  * The two orders that must be read together (IDLE):
  *
@@ -12,19 +12,23 @@
  *	  light barrier			  heavy barrier
  *	2 read idle, searching		2 look at every queue once more
  *
- * Failing without the barriers: the submitter's store waits in its store buffer, it reads idle == 0 and wakes nobody; the
- * look at the queues is early and finds nothing; the worker rests and the job lies there. With them either the submitter sees
- * the idle seat (or somebody who searches, and has yet to come to this same point), or the look sees the job. Who finds work in that look wakes
- * as a submitter would; mostly he wakes himself, for he is among the resting already.
+ * Failing without the barriers: the submitter's store waits in its store buffer, it reads idle == 0
+ * and wakes nobody; the look at the queues is early and finds nothing; the worker rests and the job
+ * lies there. With them either the submitter sees the idle seat (or somebody who searches, and has
+ * yet to come to this same point), or the look sees the job. Who finds work in that look wakes as a
+ * submitter would; mostly he wakes himself, for he is among the resting already.
  *
- * A searcher that finds a job and was the last one looks whether more is there, behind a heavy barrier, and wakes another in his place: a
- * submitter may have relied on him. A wake that comes to nothing (no idle seat; nobody rests, but somebody is about to) takes its
- * `searching` back under pool->lock, under which everybody who goes to rest counts himself: he looks after that.
+ * A searcher that finds a job and was the last one looks whether more is there, behind a heavy
+ * barrier, and wakes another in his place: a submitter may have relied on him. A wake that comes to
+ * nothing (no idle seat; nobody rests, but somebody is about to) takes its `searching` back under
+ * pool->lock, under which everybody who goes to rest counts himself: he looks after that.
  *
- * Where tasks are routed to a certain seat nobody searches: after the same light barrier the submitter looks whether that seat is idle.
+ * Where tasks are routed to a certain seat nobody searches: after the same light barrier the
+ * submitter looks whether that seat is idle.
  *
- * A seat has a home: the worker that gets it if that one rests, so that what a worker has in its caches is of use and round robin goes round
- * among threads. Seats given up by a worker that waits are taken last, as their home will not come.
+ * A seat has a home: the worker that gets it if that one rests, so that what a worker has in its
+ * caches is of use and round robin goes round among threads. Seats given up by a worker that waits
+ * are taken last, as their home will not come.
  */
 #include "base/panic.h"
 #include "pool/pool.h"
@@ -61,7 +65,7 @@ static struct weft__worker *choose_worker(weft_pool *pool, struct weft__seat *se
 		return seat->home;
 	if (weft__list_is_empty(&pool->resting))
 		return NULL;
-	weft__list_for (item, &pool->resting) {
+	weft__list_for(item, &pool->resting) {
 		struct weft__worker *worker = container_of(item, struct weft__worker, rest);
 
 		if (worker->home == NULL)
@@ -81,7 +85,8 @@ void weft__seat_settle(struct weft__seat *seat, struct weft__worker *worker)
 }
 
 /* Gives a seat to a worker that rests. False: none does. */
-static bool give_seat(weft_pool *pool, struct weft__seat *seat, bool searching, struct weft__wakes *wakes)
+static bool give_seat(weft_pool *pool, struct weft__seat *seat, bool searching,
+		      struct weft__wakes *wakes)
 {
 	struct weft__worker *worker;
 
@@ -90,7 +95,8 @@ static bool give_seat(weft_pool *pool, struct weft__seat *seat, bool searching, 
 
 		weft__list_remove(&worker->rest);
 		worker->resting = false;
-		/* Before the claim: one that has not come to park yet goes on at once. One whose time to rest is over takes it back. */
+		/* Before the claim: one that has not come to park yet goes on at once. One whose
+		 * time to rest is over takes it back. */
 		worker->seat = seat;
 		worker->searching = searching;
 		claim = weft__claim(worker->self, worker->ticket, 0);
@@ -110,19 +116,21 @@ static struct weft__seat *choose_seat(weft_pool *pool)
 	struct weft__list *first = pool->idle_seats.next;
 
 	if (pool->route != WEFT_ROUTE_SHARED)
-		weft__list_for (item, &pool->idle_seats)
+		weft__list_for(item, &pool->idle_seats)
 			if (weft__seat_has_work(container_of(item, struct weft__seat, idle)))
 				return container_of(item, struct weft__seat, idle);
 	return first != &pool->idle_seats ? container_of(first, struct weft__seat, idle) : NULL;
 }
 
-/* In a new pool: whose seat it is has yet to lie down for the first time, and looks at the queues then. */
+/* In a new pool: whose seat it is has yet to lie down for the first time, and looks at the queues
+ * then. */
 static bool waits_for_home(const weft_pool *pool, const struct weft__seat *seat)
 {
 	return pool->route != WEFT_ROUTE_SHARED && seat->home != NULL && !seat->home->has_rested;
 }
 
-/* Nobody takes a task any more. (Woken while a stop still sweeps the queues, workers would rest and wake each other until it has.) */
+/* Nobody takes a task any more. (Woken while a stop still sweeps the queues, workers would rest and
+ * wake each other until it has.) */
 static bool is_ending(const weft_pool *pool)
 {
 	return pool->ending || (atomic_load_relaxed(&pool->attention) & WEFT__ATTENTION_STOP) != 0;
@@ -135,7 +143,8 @@ static void start_with_seat(weft_pool *pool, struct weft__seat *seat, bool searc
 {
 	if (weft__worker_start(pool, seat, seat, searching) == 0)
 		return;
-	/* Whoever runs looks at the queues before it rests, and whoever comes back from a wait takes an idle seat. */
+	/* Whoever runs looks at the queues before it rests, and whoever comes back from a wait
+	 * takes an idle seat. */
 	weft__spin_lock(&pool->lock);
 	pool->threads--;
 	pool->busy--;
@@ -261,13 +270,15 @@ void weft__worker_dismiss(struct weft__worker *worker, struct weft__wakes *wakes
 		weft__pool_wakes_add(wakes, worker->self);
 }
 
-/* With pool->lock held: an elastic pool loses a thread, and routes to fewer seats. A submitter may widen it at the same time: either will do. */
+/* With pool->lock held: an elastic pool loses a thread, and routes to fewer seats. A submitter may
+ * widen it at the same time: either will do. */
 static void narrow(weft_pool *pool)
 {
 	unsigned width = atomic_load_relaxed(&pool->width);
 
 	if (width > pool->workers && width >= pool->threads)
-		atomic_store_release(&pool->width, pool->threads > pool->workers ? pool->threads - 1 : pool->workers);
+		atomic_store_release(&pool->width, pool->threads > pool->workers ? pool->threads - 1
+										 : pool->workers);
 }
 
 /* Its time is over. True: it is one too many, and ends. */
@@ -310,7 +321,9 @@ bool weft__worker_rest(struct weft__worker *worker)
 		return false;
 	}
 	if (pool->threads > pool->workers)
-		rest_ns = worker->seat != NULL && worker->seat->index >= pool->limit ? 0 : pool->idle_ns;
+		rest_ns = worker->seat != NULL && worker->seat->index >= pool->limit
+				  ? 0
+				  : pool->idle_ns;
 	lie_down(worker);
 	if (pool->busy == 0)
 		weft__pool_tell_idle(pool, &wakes);
@@ -326,7 +339,8 @@ bool weft__worker_rest(struct weft__worker *worker)
 
 /* ---- in the middle of a task */
 
-/* A resting worker must be there before the seat goes, or one on its way. False: there can be none. */
+/* A resting worker must be there before the seat goes, or one on its way. False: there can be
+ * none. */
 static bool ensure_spare(weft_pool *pool)
 {
 	bool ok = true;

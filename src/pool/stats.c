@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The counters, summed when asked for: what workers count for themselves, and what nobody else counted. A snapshot while tasks run is not of one instant. */
+/* The counters, summed when asked for: what workers count for themselves, and what nobody else
+ * counted. A snapshot while tasks run is not of one instant. */
 #include <string.h>
 
 #include "pool/pool.h"
@@ -18,7 +19,8 @@ static size_t count_queued(weft_pool *pool)
 	size_t queued = weft__jobs_count(&pool->shared) + atomic_load_relaxed(&pool->keys.count);
 
 	for (unsigned i = 0; i < atomic_load_acquire(&pool->seat_count); i++)
-		queued += (size_t)weft__jobs_count(&pool->seats[i]->own) + weft__jobs_count(&pool->seats[i]->inbox);
+		queued += (size_t)weft__jobs_count(&pool->seats[i]->own) +
+			  weft__jobs_count(&pool->seats[i]->inbox);
 	return queued;
 }
 
@@ -26,7 +28,7 @@ static size_t list_length(const struct weft__list *list)
 {
 	size_t length = 0;
 
-	weft__list_for (item, list)
+	weft__list_for(item, list)
 		length++;
 	return length;
 }
@@ -52,12 +54,14 @@ void weft_pool_stats_get(weft_pool *pool, weft_pool_stats *out_stats)
 	stats.run_by_submitter = pool->past_run_here;
 	stats.stolen = pool->past_stolen;
 	stats.replaced = pool->replaced;
-	weft__list_for (item, &pool->workers_all)
+	weft__list_for(item, &pool->workers_all)
 		add_worker(&stats, container_of(item, struct weft__worker, all));
 	stats.running += list_length(&pool->outside);
 	stats.workers = count_workers(pool);
 	stats.blocked = pool->away;
-	stats.idle = pool->busy < pool->away + stats.workers ? pool->away + stats.workers - pool->busy : 0;
+	stats.idle = pool->busy < pool->away + stats.workers
+			     ? pool->away + stats.workers - pool->busy
+			     : 0;
 	if (stats.idle > stats.workers)
 		stats.idle = stats.workers;
 	weft__spin_unlock(&pool->lock);

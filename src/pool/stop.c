@@ -2,13 +2,15 @@
 /*
  * Drain, stop, and the end.
  *
- * When a pool is drained: no worker is busy (all rest), no submitter runs a task, nobody cancels one, and no queue holds one. That is seen under pool->lock, under which
- * workers go to rest and are woken, so nothing is counted per task. Tasks come from outside, which is closed
- * before, under shared.lock, or from a task, whose worker is busy. A job that was put into a queue before, and whose
- * submitter has yet to wake somebody, is in that queue.
+ * When a pool is drained: no worker is busy (all rest), no submitter runs a task, nobody cancels
+ * one, and no queue holds one. That is seen under pool->lock, under which workers go to rest and
+ * are woken, so nothing is counted per task. Tasks come from outside, which is closed before, under
+ * shared.lock, or from a task, whose worker is busy. A job that was put into a queue before, and
+ * whose submitter has yet to wake somebody, is in that queue.
  *
- * Stop sets STOP under shared.lock and then empties the queues, the shared one first. Every section in which a job is put into a queue, or moved, reads STOP
- * under that queue's lock: it comes before the sweep of that queue, and the sweep finds the job, or after it, and sees STOP.
+ * Stop sets STOP under shared.lock and then empties the queues, the shared one first. Every section
+ * in which a job is put into a queue, or moved, reads STOP under that queue's lock: it comes before
+ * the sweep of that queue, and the sweep finds the job, or after it, and sees STOP.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -25,7 +27,7 @@ bool weft__pool_is_inside(weft_pool *pool)
 	if (worker != NULL && worker->pool == pool)
 		return true;
 	weft__spin_lock(&pool->lock);
-	weft__list_for (item, &pool->outside)
+	weft__list_for(item, &pool->outside)
 		if (container_of(item, struct weft__outside_run, link)->thread == self)
 			found = true;
 	weft__spin_unlock(&pool->lock);
@@ -45,7 +47,8 @@ void weft__pool_tell_idle(weft_pool *pool, struct weft__wakes *wakes)
 	if (weft__list_is_empty(&pool->waiters) || !is_drained(pool))
 		return;
 	while ((item = weft__list_pop(&pool->waiters)) != NULL) {
-		struct weft__pool_waiter *waiter = container_of(item, struct weft__pool_waiter, link);
+		struct weft__pool_waiter *waiter =
+			container_of(item, struct weft__pool_waiter, link);
 		struct weft_thread *thread = waiter->thread;
 
 		if (weft__claim(thread, waiter->ticket, 0) == WEFT__CLAIM_PARKED)
@@ -208,7 +211,8 @@ void weft__pool_end(weft_pool *pool)
 	weft__spin_lock(&pool->lock);
 	pool->ending = true;
 	while (!weft__list_is_empty(&pool->resting))
-		weft__worker_dismiss(container_of(pool->resting.next, struct weft__worker, rest), &wakes);
+		weft__worker_dismiss(container_of(pool->resting.next, struct weft__worker, rest),
+				     &wakes);
 	weft__spin_unlock(&pool->lock);
 	weft__wakes_ready(&wakes);
 	wait_idle(pool, WEFT_FOREVER);

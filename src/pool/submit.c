@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Submitting: into the seat's own queue when a task of a shared pool submits another of normal priority, otherwise through the
- * shared queue's lock, under which the pool is closed too.
+ * Submitting: into the seat's own queue when a task of a shared pool submits another of normal
+ * priority, otherwise through the shared queue's lock, under which the pool is closed too.
  */
 #include <errno.h>
 
@@ -14,7 +14,7 @@ enum when_full { FULL_AS_POOL, FULL_REFUSE };
 struct submission {
 	weft_pool *pool;
 	struct weft__worker *worker; /* NULL: from outside */
-	weft_function *function; /* as in a job */
+	weft_function *function;     /* as in a job */
 	void *arg;
 	struct weft_task *task; /* its record, or NULL */
 	unsigned level;
@@ -48,8 +48,8 @@ static bool fetch_credit(weft_pool *pool, struct weft__seat *seat)
 }
 
 /* -EAGAIN: full, or as good as full for one who would then run the task himself. */
-static int push_own(weft_pool *pool, struct weft__worker *worker, weft_function *function, void *arg,
-			   weft_batch *batch, bool runs_here)
+static int push_own(weft_pool *pool, struct weft__worker *worker, weft_function *function,
+		    void *arg, weft_batch *batch, bool runs_here)
 {
 	struct weft__seat *seat = worker->seat;
 	int error;
@@ -57,7 +57,8 @@ static int push_own(weft_pool *pool, struct weft__worker *worker, weft_function 
 	weft__jobs_enter(&seat->own);
 	while (unlikely(seat->credit == 0)) {
 		weft__jobs_leave(&seat->own);
-		if ((runs_here && atomic_load_relaxed(&pool->room) == 0) || !fetch_credit(pool, seat))
+		if ((runs_here && atomic_load_relaxed(&pool->room) == 0) ||
+		    !fetch_credit(pool, seat))
 			return -EAGAIN;
 		weft__jobs_enter(&seat->own);
 	}
@@ -158,7 +159,8 @@ static int admit(struct submission *submission)
 
 /* ---- when it is full */
 
-/* In a submitter that is no worker of the pool, which a drain waits for all the same. With shared.lock held, which it drops. */
+/* In a submitter that is no worker of the pool, which a drain waits for all the same. With
+ * shared.lock held, which it drops. */
 static int run_outside(struct submission *submission)
 {
 	weft_pool *pool = submission->pool;
@@ -192,8 +194,9 @@ static int run_outside(struct submission *submission)
 	return 0;
 }
 
-/* Closed is what a drain has closed; a task of the pool may still, and no other comes here then. A task that has begun its lane runs
- * even if the pool is stopped now: it began before that, under shared.lock. */
+/* Closed is what a drain has closed; a task of the pool may still, and no other comes here then. A
+ * task that has begun its lane runs even if the pool is stopped now: it began before that, under
+ * shared.lock. */
 static int run_here(struct submission *submission)
 {
 	weft_pool *pool = submission->pool;
@@ -243,12 +246,14 @@ static bool runs_here(const struct submission *submission)
 	       weft__worker_has_stack(submission->worker);
 }
 
-/* By key, and full: with shared.lock held, which it drops. -EAGAIN: another of its key runs; 0 and *out_again: there may be room now. */
+/* By key, and full: with shared.lock held, which it drops. -EAGAIN: another of its key runs; 0 and
+ * *out_again: there may be room now. */
 static int run_in_lane(struct submission *submission, bool *out_again)
 {
 	weft_pool *pool = submission->pool;
 	struct weft_task *first;
-	int error = weft__lane_run(pool, submission->worker, submission->key, submission->task, &first);
+	int error =
+		weft__lane_run(pool, submission->worker, submission->key, submission->task, &first);
 
 	*out_again = false;
 	if (error == 0 && submission->worker == NULL)
@@ -280,11 +285,13 @@ static int submit_slow(struct submission *submission)
 			weft__jobs_unlock(&pool->shared);
 			return -EAGAIN;
 		}
-		if (pool->route == WEFT_ROUTE_KEY && (runs_here(submission) || submission->when_full == WEFT_POOL_RUN)) {
+		if (pool->route == WEFT_ROUTE_KEY &&
+		    (runs_here(submission) || submission->when_full == WEFT_POOL_RUN)) {
 			error = run_in_lane(submission, &again);
 			if (again)
 				continue;
-			/* Inside a task, and be it in a submitter: it may be what its key waits for, so it must not wait. */
+			/* Inside a task, and be it in a submitter: it may be what its key waits
+			 * for, so it must not wait. */
 			if (error != -EAGAIN || weft__pool_is_inside(pool))
 				return error;
 			/* The lock was dropped: there may be room, and it may have been stopped. */
@@ -304,8 +311,9 @@ static int submit_slow(struct submission *submission)
 	}
 }
 
-static weft__noinline int submit(weft_pool *pool, weft_function *function, void *arg, const weft_task_options *options,
-				 weft_pool_full when_full, int64_t deadline_ns, weft_task **out_task)
+static weft__noinline int submit(weft_pool *pool, weft_function *function, void *arg,
+				 const weft_task_options *options, weft_pool_full when_full,
+				 int64_t deadline_ns, weft_task **out_task)
 {
 	struct submission submission = {
 		.pool = pool,
@@ -328,17 +336,19 @@ static weft__noinline int submit(weft_pool *pool, weft_function *function, void 
 		submission.batch = options->batch;
 	}
 	if (out_task != NULL || submission.batch != NULL || pool->route == WEFT_ROUTE_KEY) {
-		submission.task = weft__task_create(pool, function, arg, submission.batch, out_task != NULL);
+		submission.task =
+			weft__task_create(pool, function, arg, submission.batch, out_task != NULL);
 		if (submission.task == NULL)
 			return -ENOMEM;
 		submission.function = weft__task_run;
 		submission.arg = submission.task;
 	}
-	if (submission.worker != NULL && submission.worker->seat != NULL && pool->route == WEFT_ROUTE_SHARED &&
-	    submission.level == WEFT__LEVEL_NORMAL) {
+	if (submission.worker != NULL && submission.worker->seat != NULL &&
+	    pool->route == WEFT_ROUTE_SHARED && submission.level == WEFT__LEVEL_NORMAL) {
 		bool here = runs_here(&submission);
 
-		error = push_own(pool, submission.worker, submission.function, submission.arg, submission.batch, here);
+		error = push_own(pool, submission.worker, submission.function, submission.arg,
+				 submission.batch, here);
 		if (error == -EAGAIN && here)
 			error = run_here(&submission);
 	}
@@ -348,7 +358,8 @@ static weft__noinline int submit(weft_pool *pool, weft_function *function, void 
 		if (out_task != NULL)
 			*out_task = submission.task;
 	} else if (submission.task != NULL) {
-		weft__task_leave(submission.task, WEFT__TASK_CANCELLED); /* for those who found it in the batch */
+		/* for those who found it in the batch */
+		weft__task_leave(submission.task, WEFT__TASK_CANCELLED);
 		if (out_task != NULL)
 			weft__task_drop(submission.task);
 		weft__task_drop(submission.task);
@@ -363,7 +374,8 @@ static weft__noinline int wake_slow(weft_pool *pool)
 }
 
 /* A plain task from inside that finds no credit, or no room in the last chunk. */
-static weft__noinline int submit_inside(weft_pool *pool, struct weft__worker *worker, weft_function *function, void *arg)
+static weft__noinline int submit_inside(weft_pool *pool, struct weft__worker *worker,
+					weft_function *function, void *arg)
 {
 	struct submission submission = {
 		.pool = pool,
@@ -385,15 +397,16 @@ static weft__noinline int submit_inside(weft_pool *pool, struct weft__worker *wo
 	return here ? run_here(&submission) : submit_slow(&submission);
 }
 
-static weft__noinline int submit_any(weft_pool *pool, weft_function *function, void *arg, const weft_task_options *options,
-				     weft_task **out_task)
+static weft__noinline int submit_any(weft_pool *pool, weft_function *function, void *arg,
+				     const weft_task_options *options, weft_task **out_task)
 {
 	return submit(pool, function, arg, options, pool->when_full, WEFT_FOREVER, out_task);
 }
 
-/* What most tasks are that a task submits. Calls in tail position alone, so that it saves no registers. */
-int weft_pool_submit(weft_pool *pool, weft_function *function, void *arg, const weft_task_options *options,
-		     weft_task **out_task)
+/* What most tasks are that a task submits. Calls in tail position alone, so that it saves no
+ * registers. */
+int weft_pool_submit(weft_pool *pool, weft_function *function, void *arg,
+		     const weft_task_options *options, weft_task **out_task)
 {
 	struct weft__worker *worker = worker_of(pool);
 
@@ -402,20 +415,23 @@ int weft_pool_submit(weft_pool *pool, weft_function *function, void *arg, const 
 		return submit_any(pool, function, arg, options, out_task);
 	if (unlikely(!weft__own_push(pool, worker, worker->seat, function, arg)))
 		return submit_inside(pool, worker, function, arg);
-	atomic_compiler_barrier(); /* IDLE: as weft__pool_wake; only where there is a heavy barrier was it pushed */
-	if (likely(atomic_load_relaxed(&pool->idle) == 0 || atomic_load_relaxed(&pool->searching) != 0))
+	/* IDLE: as weft__pool_wake; only where there is a heavy barrier was it pushed */
+	atomic_compiler_barrier();
+	if (likely(atomic_load_relaxed(&pool->idle) == 0 ||
+		   atomic_load_relaxed(&pool->searching) != 0))
 		return 0;
 	return wake_slow(pool);
 }
 
-int weft_pool_submit_try(weft_pool *pool, weft_function *function, void *arg, const weft_task_options *options,
-			 weft_task **out_task)
+int weft_pool_submit_try(weft_pool *pool, weft_function *function, void *arg,
+			 const weft_task_options *options, weft_task **out_task)
 {
 	return submit(pool, function, arg, options, WEFT_POOL_REFUSE, WEFT_FOREVER, out_task);
 }
 
-int weft_pool_submit_until(weft_pool *pool, weft_function *function, void *arg, const weft_task_options *options,
-			   int64_t deadline_ns, weft_task **out_task)
+int weft_pool_submit_until(weft_pool *pool, weft_function *function, void *arg,
+			   const weft_task_options *options, int64_t deadline_ns,
+			   weft_task **out_task)
 {
 	return submit(pool, function, arg, options, pool->when_full, deadline_ns, out_task);
 }

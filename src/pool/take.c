@@ -2,13 +2,14 @@
 /*
  * Which task a worker takes next.
  *
- * In a shared pool: high priority first, wherever it is; then the seat's own queue, oldest first; then a fair share of the shared
- * queue, of which all but the first go into the seat's own queue, where others can still take them; then half of
- * another seat's queue; then low priority. Every 32nd take begins at the lower end, so that neither a low priority nor the shared queue starves.
+ * In a shared pool: high priority first, wherever it is; then the seat's own queue, oldest first;
+ * then a fair share of the shared queue, of which all but the first go into the seat's own queue,
+ * where others can still take them; then half of another seat's queue; then low priority. Every
+ * 32nd take begins at the lower end, so that neither a low priority nor the shared queue starves.
  * In the others: the seat's inbox.
  *
- * What moves from queue to queue does so with both locked, so a job is always in exactly one. A thief that finds its own queue locked (by
- * another thief) lets go: both waiting would be for ever.
+ * What moves from queue to queue does so with both locked, so a job is always in exactly one. A
+ * thief that finds its own queue locked (by another thief) lets go: both waiting would be for ever.
  */
 #include "arch/arch.h"
 #include "pool/lane.h"
@@ -45,7 +46,8 @@ static uint32_t seats_held(weft_pool *pool)
 }
 
 /* Moves jobs, beside the first, to the seat's own queue, which is entered. How many. */
-static uint32_t move(weft_pool *pool, struct weft__jobs *from, struct weft__seat *seat, uint32_t count)
+static uint32_t move(weft_pool *pool, struct weft__jobs *from, struct weft__seat *seat,
+		     uint32_t count)
 {
 	if (count == 0 || (atomic_load_acquire(&pool->attention) & WEFT__ATTENTION_STOP) != 0)
 		return 0;
@@ -94,10 +96,12 @@ static bool take_lower(struct weft__worker *worker, uint32_t attention, struct w
 	if (normal_first && (weft__own_take(worker->pool, worker->seat, out_job) ||
 			     take_shared(worker, WEFT__LEVEL_NORMAL, out_job)))
 		return true;
-	return take_shared(worker, WEFT__LEVEL_LOW, out_job) || take_shared(worker, WEFT__LEVEL_NORMAL, out_job);
+	return take_shared(worker, WEFT__LEVEL_LOW, out_job) ||
+	       take_shared(worker, WEFT__LEVEL_NORMAL, out_job);
 }
 
-static bool steal_from(struct weft__worker *worker, struct weft__seat *victim, struct weft__job *out_job)
+static bool steal_from(struct weft__worker *worker, struct weft__seat *victim,
+		       struct weft__job *out_job)
 {
 	weft_pool *pool = worker->pool;
 	struct weft__seat *seat = worker->seat;
@@ -168,7 +172,8 @@ static bool pop_inbox(struct weft__jobs *inbox, unsigned tick, struct weft__job 
 }
 
 /* The next of a seat's inbox, or of its lanes. */
-static bool take_routed_to(struct weft__worker *worker, struct weft__seat *from, struct weft__job *out_job)
+static bool take_routed_to(struct weft__worker *worker, struct weft__seat *from,
+			   struct weft__job *out_job)
 {
 	struct weft__seat *seat = worker->seat;
 	struct weft_task *task;
@@ -198,7 +203,8 @@ static bool take_routed(struct weft__worker *worker, struct weft__job *out_job)
 	worker->seat->tick++;
 	if (take_routed_to(worker, worker->seat, out_job))
 		return true;
-	for (unsigned i = atomic_load_relaxed(&pool->limit); i < atomic_load_acquire(&pool->seat_count); i++)
+	for (unsigned i = atomic_load_relaxed(&pool->limit);
+	     i < atomic_load_acquire(&pool->seat_count); i++)
 		if (take_routed_to(worker, pool->seats[i], out_job))
 			return true;
 	return false;
@@ -211,19 +217,23 @@ bool weft__take(struct weft__worker *worker, struct weft__job *out_job)
 	uint32_t attention = atomic_load_relaxed(&pool->attention);
 
 	if (unlikely(attention != 0)) {
-		if ((attention & WEFT__ATTENTION_STOP) != 0 || seat->index >= atomic_load_relaxed(&pool->limit))
+		if ((attention & WEFT__ATTENTION_STOP) != 0 ||
+		    seat->index >= atomic_load_relaxed(&pool->limit))
 			return false;
 		if ((attention & WEFT__ATTENTION_ROOM) != 0)
 			weft__room_flush(pool, seat);
 	}
 	if (pool->route != WEFT_ROUTE_SHARED)
 		return take_routed(worker, out_job);
-	if (unlikely(++seat->tick % WEFT__POOL_FAIR_EVERY == 0) && take_lower(worker, attention, out_job))
+	if (unlikely(++seat->tick % WEFT__POOL_FAIR_EVERY == 0) &&
+	    take_lower(worker, attention, out_job))
 		return true;
-	if (unlikely((attention & WEFT__ATTENTION_URGENT) != 0) && take_shared(worker, WEFT__LEVEL_HIGH, out_job))
+	if (unlikely((attention & WEFT__ATTENTION_URGENT) != 0) &&
+	    take_shared(worker, WEFT__LEVEL_HIGH, out_job))
 		return true;
-	return weft__own_take(pool, seat, out_job) || take_shared(worker, WEFT__LEVEL_NORMAL, out_job) ||
-	       steal(worker, out_job) || take_shared(worker, WEFT__LEVEL_LOW, out_job);
+	return weft__own_take(pool, seat, out_job) ||
+	       take_shared(worker, WEFT__LEVEL_NORMAL, out_job) || steal(worker, out_job) ||
+	       take_shared(worker, WEFT__LEVEL_LOW, out_job);
 }
 
 static bool search_begin(struct weft__worker *worker)

@@ -2,12 +2,14 @@
 /*
  * Tasks that have a record: their states, waiting for them, cancelling them.
  *
- * Who begins a task, removes it, or runs it because it waits for it, is decided under the lock of the queue where it lies: it is there, and
- * whoever takes it out has it. A task may move from queue to queue, with both locked: so who looks for it reads which queue, locks that, and looks again.
+ * Who begins a task, removes it, or runs it because it waits for it, is decided under the lock of
+ * the queue where it lies: it is there, and whoever takes it out has it. A task may move from queue
+ * to queue, with both locked: so who looks for it reads which queue, locks that, and looks again.
  *
- * The end against a waiter (TASK): both change `state` by read-modify-writes. The waiter sets WAITED, under waiters.lock, and enters only
- * if it has not ended; the end is a swap, and if that finds WAITED it takes the lock and wakes all that are in. So either
- * the waiter sees the end, or the end sees the waiter.
+ * The end against a waiter (TASK): both change `state` by read-modify-writes. The waiter sets
+ * WAITED, under waiters.lock, and enters only if it has not ended; the end is a swap, and if that
+ * finds WAITED it takes the lock and wakes all that are in. So either the waiter sees the end, or
+ * the end sees the waiter.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -94,8 +96,8 @@ static struct weft_task *take_record(struct weft__task_store *store)
 	return task;
 }
 
-struct weft_task *weft__task_create(weft_pool *pool, weft_function *function, void *arg, weft_batch *batch,
-				    bool has_handle)
+struct weft_task *weft__task_create(weft_pool *pool, weft_function *function, void *arg,
+				    weft_batch *batch, bool has_handle)
 {
 	struct weft_task *task = take_record(pool->store);
 
@@ -258,8 +260,8 @@ void weft__task_run_queued(struct weft__worker *worker, struct weft_task *task)
 	}
 }
 
-/* The pool of a task that was queued a moment ago: it may be drained and destroyed as soon as the task has begun, so it is held by
- * being busy. False: it ends. */
+/* The pool of a task that was queued a moment ago: it may be drained and destroyed as soon as the
+ * task has begun, so it is held by being busy. False: it ends. */
 static bool hold_pool(struct weft_task *task)
 {
 	struct weft__task_store *store = task->store;
@@ -341,14 +343,16 @@ static bool has_ended(struct weft_task *task)
 }
 
 /* True: entered; false: it has ended. */
-static bool enter_waiters(struct weft_task *task, struct weft__waiter *waiter, struct weft_thread *self)
+static bool enter_waiters(struct weft_task *task, struct weft__waiter *waiter,
+			  struct weft_thread *self)
 {
 	uint32_t state = atomic_load_relaxed(&task->state);
 	bool entered = false;
 
 	weft__waitq_lock(&task->waiters);
 	while (!WEFT__TASK_ENDED(state) && !entered)
-		entered = atomic_cas_acq_rel(&task->state, &state, state | WEFT__TASK_WAITED); /* TASK */
+		/* TASK */
+		entered = atomic_cas_acq_rel(&task->state, &state, state | WEFT__TASK_WAITED);
 	if (entered)
 		weft__waitq_add(&task->waiters, waiter, self);
 	weft__waitq_unlock(&task->waiters);
@@ -441,7 +445,8 @@ static bool cancel_queued(struct weft_task *task)
 	weft_pool *pool = task->pool;
 	bool removed;
 
-	if (WEFT__TASK_STATE(atomic_load_acquire(&task->state)) != WEFT__TASK_QUEUED || !hold_pool(task))
+	if (WEFT__TASK_STATE(atomic_load_acquire(&task->state)) != WEFT__TASK_QUEUED ||
+	    !hold_pool(task))
 		return false;
 	removed = remove_task(weft__worker_self(), task);
 	if (removed)

@@ -8,7 +8,8 @@
 #include "pool/own.h"
 #include "pool/pool.h"
 
-/* A light worker's default: tasks that wait for tasks that wait … run on one stack. Reserved, not used. */
+/* A light worker's default: tasks that wait for tasks that wait … run on one stack. Reserved, not
+ * used. */
 #define LIGHT_STACK_BYTES ((size_t)1 << 20)
 #define STACK_KEPT_MAX ((size_t)64 << 10)
 
@@ -26,13 +27,15 @@ const struct weft__blocking_table weft__pool_blocking_table = { blocking_begin, 
 
 bool weft__worker_has_stack(const struct weft__worker *worker)
 {
-	size_t left = (size_t)((char *)__builtin_frame_address(0) - (char *)worker->self->stack_low);
+	size_t left =
+		(size_t)((char *)__builtin_frame_address(0) - (char *)worker->self->stack_low);
 	size_t kept = worker->self->stack_bytes / 4;
 
 	return left > (kept < STACK_KEPT_MAX ? kept : STACK_KEPT_MAX);
 }
 
-static int run_in(struct weft__worker *worker, struct weft_task *task, weft_function *function, void *arg)
+static int run_in(struct weft__worker *worker, struct weft_task *task, weft_function *function,
+		  void *arg)
 {
 	struct weft__frame frame = { worker->frame, task };
 	int result;
@@ -90,7 +93,8 @@ static void run_tasks(struct weft__worker *worker)
 	struct weft__job job;
 
 	for (;;) {
-		if (worker->seat != NULL && (weft__take(worker, &job) || weft__search(worker, &job))) {
+		if (worker->seat != NULL &&
+		    (weft__take(worker, &job) || weft__search(worker, &job))) {
 			if (unlikely(worker->searching))
 				weft__search_done(worker);
 			atomic_store_relaxed(&worker->seat->is_running, 1);
@@ -115,7 +119,8 @@ void weft__worker_join_dead(struct weft__worker *dead)
 	}
 }
 
-/* Its last words. Whoever finds it among the dead joins its thread: the one that ends next, or the end of the pool. */
+/* Its last words. Whoever finds it among the dead joins its thread: the one that ends next, or the
+ * end of the pool. */
 static void end_worker(struct weft__worker *worker)
 {
 	weft_pool *pool = worker->pool;
@@ -173,7 +178,8 @@ static void unsettle(struct weft__worker *worker)
 	weft__spin_unlock(&worker->pool->lock);
 }
 
-int weft__worker_start(weft_pool *pool, struct weft__seat *seat, struct weft__seat *home, bool searching)
+int weft__worker_start(weft_pool *pool, struct weft__seat *seat, struct weft__seat *home,
+		       bool searching)
 {
 	weft_thread_options options = {
 		.kind = pool->kind,

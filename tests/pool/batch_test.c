@@ -12,7 +12,9 @@ static weft_batch *make_batch(void)
 
 static void submit(weft_pool *pool, weft_function *function, void *arg, weft_batch *batch)
 {
-	assert_int_equal(weft_pool_submit(pool, function, arg, &(weft_task_options){ .batch = batch }, NULL), 0);
+	assert_int_equal(weft_pool_submit(pool, function, arg,
+					  &(weft_task_options){ .batch = batch }, NULL),
+			 0);
 }
 
 static void a_batch_is_waited_for_again_and_again(void **state)
@@ -126,7 +128,9 @@ static int nested(void *arg)
 	if (weft_batch_create(&batch) < 0)
 		return -1;
 	for (int i = 0; i < nest->fan; i++)
-		error |= weft_pool_submit(nest->pool, nested, &below, &(weft_task_options){ .batch = batch, .key = (uint64_t)i }, NULL);
+		error |= weft_pool_submit(
+			nest->pool, nested, &below,
+			&(weft_task_options){ .batch = batch, .key = (uint64_t)i }, NULL);
 	error |= weft_batch_wait(batch);
 	weft_batch_destroy(batch);
 	return error;
@@ -134,7 +138,8 @@ static int nested(void *arg)
 
 static long nest_in(weft_kind kind, weft_route route, unsigned workers, int depth, int fan)
 {
-	weft_pool *pool = make_pool(&(weft_pool_options){ .kind = kind, .workers = workers, .route = route });
+	weft_pool *pool =
+		make_pool(&(weft_pool_options){ .kind = kind, .workers = workers, .route = route });
 	long count = 0;
 	struct nest nest = { pool, depth, fan, &count };
 	weft_task *task;
@@ -188,7 +193,9 @@ static void who_waits_for_his_own_batch_is_told(void **state)
 	int result = 0;
 
 	(void)state;
-	assert_int_equal(weft_pool_submit(pool, wait_for_it, batch, &(weft_task_options){ .batch = batch }, &task), 0);
+	assert_int_equal(weft_pool_submit(pool, wait_for_it, batch,
+					  &(weft_task_options){ .batch = batch }, &task),
+			 0);
 	assert_int_equal(weft_task_wait(task, &result), 0);
 	assert_int_equal(result, -EDEADLK);
 	assert_int_equal(weft_batch_wait(batch), -EDEADLK); /* its result is the batch's error */
@@ -202,29 +209,37 @@ struct own_key {
 	long count;
 };
 
-/* Key 5: waits for one of key 6, which must wait itself, and for one of its own key, which only it can run. */
+/* Key 5: waits for one of key 6, which must wait itself, and for one of its own key, which only it
+ * can run. */
 static int wait_for_both(void *arg)
 {
 	struct own_key *own = arg;
 
 	for (uint64_t key = 6; key >= 5; key--)
-		if (weft_pool_submit(own->pool, count_one, &own->count, &(weft_task_options){ .key = key, .batch = own->batch }, NULL) < 0)
+		if (weft_pool_submit(own->pool, count_one, &own->count,
+				     &(weft_task_options){ .key = key, .batch = own->batch },
+				     NULL) < 0)
 			return -1;
 	return weft_batch_wait(own->batch);
 }
 
 static void a_batch_with_tasks_of_the_own_key_ends(void **state)
 {
-	struct own_key own = { .pool = make_pool(&(weft_pool_options){ .workers = 2, .route = WEFT_ROUTE_KEY }),
+	struct own_key own = { .pool = make_pool(&(weft_pool_options){ .workers = 2,
+								       .route = WEFT_ROUTE_KEY }),
 			       .batch = make_batch() };
 	struct gate gate = { 0 };
 	weft_task *task;
 	int result = -1;
 
 	(void)state;
-	assert_int_equal(weft_pool_submit(own.pool, wait_at_gate, &gate, &(weft_task_options){ .key = 6 }, NULL), 0);
+	assert_int_equal(weft_pool_submit(own.pool, wait_at_gate, &gate,
+					  &(weft_task_options){ .key = 6 }, NULL),
+			 0);
 	await(&gate.come, 1);
-	assert_int_equal(weft_pool_submit(own.pool, wait_for_both, &own, &(weft_task_options){ .key = 5 }, &task), 0);
+	assert_int_equal(weft_pool_submit(own.pool, wait_for_both, &own,
+					  &(weft_task_options){ .key = 5 }, &task),
+			 0);
 	while (atomic_load_acquire(&own.count) != 1)
 		weft_yield();
 	wake(&gate.open, 1);

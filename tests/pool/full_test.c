@@ -4,9 +4,11 @@
 
 #include "in_pool.h"
 
-static weft_pool *full_pool(weft_pool_full when_full, size_t queue_max, struct gate *gate, long *count)
+static weft_pool *full_pool(weft_pool_full when_full, size_t queue_max, struct gate *gate,
+			    long *count)
 {
-	weft_pool *pool = make_pool(&(weft_pool_options){ .workers = 2, .queue_max = queue_max, .when_full = when_full });
+	weft_pool *pool = make_pool(&(weft_pool_options){
+		.workers = 2, .queue_max = queue_max, .when_full = when_full });
 
 	hold_workers(pool, gate, 2);
 	for (size_t i = 0; i < queue_max; i++)
@@ -32,7 +34,8 @@ static void exactly_as_many_wait_as_may(void **state)
 		weft_pool *pool = full_pool(WEFT_POOL_REFUSE, sizes[i], &gate, &count);
 
 		assert_int_equal(weft_pool_submit(pool, count_one, &count, NULL, NULL), -EAGAIN);
-		assert_int_equal(weft_pool_submit_try(pool, count_one, &count, NULL, NULL), -EAGAIN);
+		assert_int_equal(weft_pool_submit_try(pool, count_one, &count, NULL, NULL),
+				 -EAGAIN);
 		assert_int_equal(stats_of(pool).refused, 2);
 		assert_int_equal(stats_of(pool).queued, sizes[i]);
 		open_and_destroy(pool, &gate);
@@ -63,7 +66,8 @@ static void room_that_workers_made_is_room(void **state)
 static void a_cancelled_task_makes_room(void **state)
 {
 	struct gate gate = { 0 };
-	weft_pool *pool = make_pool(&(weft_pool_options){ .workers = 2, .queue_max = 2, .when_full = WEFT_POOL_REFUSE });
+	weft_pool *pool = make_pool(&(weft_pool_options){
+		.workers = 2, .queue_max = 2, .when_full = WEFT_POOL_REFUSE });
 	weft_task *task;
 	long count = 0;
 
@@ -112,7 +116,9 @@ static void a_submitter_waits_for_room(void **state)
 	int result;
 
 	(void)state;
-	assert_int_equal(weft_pool_submit_until(pool, count_one, &count, NULL, weft_now() + WEFT_MS, NULL), -ETIMEDOUT);
+	assert_int_equal(weft_pool_submit_until(pool, count_one, &count, NULL, weft_now() + WEFT_MS,
+						NULL),
+			 -ETIMEDOUT);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(weft_thread_spawn(submit_all, &submitter, NULL, &threads[i]), 0);
 	await(&submitter.about, 3);
@@ -182,7 +188,8 @@ static void a_task_that_finds_no_room_runs_it_itself(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 3; i++)
-		for (weft_route route = WEFT_ROUTE_SHARED; route <= WEFT_ROUTE_ROUND_ROBIN; route++) {
+		for (weft_route route = WEFT_ROUTE_SHARED; route <= WEFT_ROUTE_ROUND_ROBIN;
+		     route++) {
 			weft_pool *pool = make_pool(&(weft_pool_options){
 				.workers = 1, .queue_max = sizes[i], .route = route });
 			struct inside inside = { .pool = pool, .tasks = 6000 };
@@ -190,7 +197,8 @@ static void a_task_that_finds_no_room_runs_it_itself(void **state)
 			weft_task *task;
 			int result = -9;
 
-			assert_int_equal(weft_pool_submit(pool, submit_inside, &inside, NULL, &task), 0);
+			assert_int_equal(
+				weft_pool_submit(pool, submit_inside, &inside, NULL, &task), 0);
 			assert_int_equal(weft_task_wait(task, &result), 0);
 			assert_int_equal(result, 0);
 			weft_pool_drain(pool);
@@ -219,7 +227,8 @@ static void a_refusing_pool_refuses_its_own_tasks_too(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 4; i++) {
-		weft_pool *pool = make_pool(&(weft_pool_options){ .workers = 1, .queue_max = sizes[i] });
+		weft_pool *pool =
+			make_pool(&(weft_pool_options){ .workers = 1, .queue_max = sizes[i] });
 		struct inside inside = { .pool = pool };
 		weft_task *task;
 		int accepted = 0;
@@ -234,7 +243,8 @@ static void a_refusing_pool_refuses_its_own_tasks_too(void **state)
 
 static void without_a_limit_nothing_is_refused(void **state)
 {
-	weft_pool *pool = make_pool(&(weft_pool_options){ .workers = 1, .queue_max = SIZE_MAX, .when_full = WEFT_POOL_REFUSE });
+	weft_pool *pool = make_pool(&(weft_pool_options){
+		.workers = 1, .queue_max = SIZE_MAX, .when_full = WEFT_POOL_REFUSE });
 	struct gate gate = { 0 };
 	long count = 0;
 
@@ -273,7 +283,8 @@ static int submit_ordered(void *arg)
 
 	for (long i = 0; i < 1000; i++) {
 		items[i] = (struct ordered_item){ items[0].ordered, i };
-		if (weft_pool_submit(items[0].ordered->pool, note_number, &items[i], &(weft_task_options){ .key = 5 }, NULL) != 0)
+		if (weft_pool_submit(items[0].ordered->pool, note_number, &items[i],
+				     &(weft_task_options){ .key = 5 }, NULL) != 0)
 			return -1;
 	}
 	return 0;
@@ -287,15 +298,21 @@ static void a_full_pool_by_key_keeps_the_order(void **state)
 	/* From a task of the same key, of another, and from outside. */
 	for (uint64_t from = 4; from <= 6; from++) {
 		struct ordered ordered = {
-			.pool = make_pool(&(weft_pool_options){ .workers = 1, .queue_max = 3, .route = WEFT_ROUTE_KEY,
-								.when_full = from == 4 ? WEFT_POOL_WAIT : WEFT_POOL_RUN }),
+			.pool = make_pool(&(weft_pool_options){
+				.workers = 1,
+				.queue_max = 3,
+				.route = WEFT_ROUTE_KEY,
+				.when_full = from == 4 ? WEFT_POOL_WAIT : WEFT_POOL_RUN }),
 		};
 		weft_task *task;
 		int result = 0;
 
 		items[0].ordered = &ordered;
 		if (from < 6) {
-			assert_int_equal(weft_pool_submit(ordered.pool, submit_ordered, items, &(weft_task_options){ .key = from }, &task), 0);
+			assert_int_equal(weft_pool_submit(ordered.pool, submit_ordered, items,
+							  &(weft_task_options){ .key = from },
+							  &task),
+					 0);
 			assert_int_equal(weft_task_wait(task, &result), 0);
 		} else {
 			result = submit_ordered(items);

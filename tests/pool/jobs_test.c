@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The queue under the pool: against a list that is plainly right, and its lock against two who want it. */
+/* The queue under the pool: against a list that is plainly right, and its lock against two who want
+ * it. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,7 +61,8 @@ static void check_job(const struct weft__job *job, uintptr_t number)
 	}
 }
 
-static void push_some(struct weft__jobs *queue, struct expected *expected, unsigned count, uintptr_t *next)
+static void push_some(struct weft__jobs *queue, struct expected *expected, unsigned count,
+		      uintptr_t *next)
 {
 	while (count-- > 0 && expected->count < (1 << 15)) {
 		uintptr_t number = random_below(3) == 0 ? random_below(RECORDS) : (*next)++;
@@ -68,9 +70,13 @@ static void push_some(struct weft__jobs *queue, struct expected *expected, unsig
 		if (number < RECORDS && records[number].queue != NULL)
 			continue; /* it lies somewhere already */
 		if (number < RECORDS)
-			assert_int_equal(weft__jobs_push(queue, WEFT__LEVEL_NORMAL, weft__task_run, &records[number]), 0);
+			assert_int_equal(weft__jobs_push(queue, WEFT__LEVEL_NORMAL, weft__task_run,
+							 &records[number]),
+					 0);
 		else
-			assert_int_equal(weft__jobs_push(queue, WEFT__LEVEL_NORMAL, plain, (void *)number), 0);
+			assert_int_equal(weft__jobs_push(queue, WEFT__LEVEL_NORMAL, plain,
+							 (void *)number),
+					 0);
 		expected->numbers[expected->count++] = number;
 	}
 }
@@ -108,8 +114,8 @@ static void remove_some(struct weft__jobs *queue, struct expected *expected, uns
 	}
 }
 
-static void move_some(struct weft__jobs *from, struct weft__jobs *to, struct expected *source, struct expected *target,
-		      unsigned count)
+static void move_some(struct weft__jobs *from, struct weft__jobs *to, struct expected *source,
+		      struct expected *target, unsigned count)
 {
 	uint32_t moved;
 
@@ -148,10 +154,12 @@ static void a_queue_is_a_list(void **state)
 			remove_some(&queues[q], &model[q], random_below(most));
 			break;
 		default:
-			move_some(&queues[q], &queues[1 - q], &model[q], &model[1 - q], random_below(most));
+			move_some(&queues[q], &queues[1 - q], &model[q], &model[1 - q],
+				  random_below(most));
 		}
 		assert_int_equal(weft__jobs_count(&queues[q]), model[q].count);
-		assert_int_equal(weft__jobs_has(&queues[q], WEFT__LEVEL_NORMAL), model[q].count != 0);
+		assert_int_equal(weft__jobs_has(&queues[q], WEFT__LEVEL_NORMAL),
+				 model[q].count != 0);
 	}
 	for (int q = 0; q < 2; q++) {
 		pop_some(&queues[q], &model[q], UINT32_MAX);
@@ -174,7 +182,9 @@ static void what_is_submitted_and_removed_leaves_nothing(void **state)
 	assert_int_equal(weft__jobs_push(&queue, WEFT__LEVEL_NORMAL, plain, NULL), 0);
 	last = queue.levels[WEFT__LEVEL_NORMAL].last;
 	for (int i = 0; i < 100000; i++) {
-		assert_int_equal(weft__jobs_push(&queue, WEFT__LEVEL_NORMAL, weft__task_run, &records[0]), 0);
+		assert_int_equal(weft__jobs_push(&queue, WEFT__LEVEL_NORMAL, weft__task_run,
+						 &records[0]),
+				 0);
 		weft__jobs_remove(&queue, records[0].level, records[0].chunk, records[0].index);
 	}
 	assert_ptr_equal(queue.levels[WEFT__LEVEL_NORMAL].last, last);

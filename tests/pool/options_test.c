@@ -79,8 +79,12 @@ static void a_bad_submit_is_refused(void **state)
 
 	(void)state;
 	assert_int_equal(weft_pool_submit(pool, NULL, NULL, NULL, &task), -EINVAL);
-	assert_int_equal(weft_pool_submit(pool, return_it, NULL, &(weft_task_options){ .priority = 2 }, &task), -EINVAL);
-	assert_int_equal(weft_pool_submit(pool, return_it, NULL, &(weft_task_options){ .priority = -2 }, &task), -EINVAL);
+	assert_int_equal(weft_pool_submit(pool, return_it, NULL,
+					  &(weft_task_options){ .priority = 2 }, &task),
+			 -EINVAL);
+	assert_int_equal(weft_pool_submit(pool, return_it, NULL,
+					  &(weft_task_options){ .priority = -2 }, &task),
+			 -EINVAL);
 	assert_null(task);
 	assert_int_equal(stats_of(pool).submitted, 0);
 	weft_pool_destroy(pool);

@@ -201,8 +201,10 @@ static int submit_from_kinds(void *arg)
 	weft_thread *threads[2];
 	int failed = 0, result;
 
-	if (weft_thread_spawn(submit_many, arg, &(weft_thread_options){ .kind = WEFT_LIGHT }, &threads[0]) < 0 ||
-	    weft_thread_spawn(submit_many, arg, &(weft_thread_options){ .kind = WEFT_KERNEL }, &threads[1]) < 0)
+	if (weft_thread_spawn(submit_many, arg, &(weft_thread_options){ .kind = WEFT_LIGHT },
+			      &threads[0]) < 0 ||
+	    weft_thread_spawn(submit_many, arg, &(weft_thread_options){ .kind = WEFT_KERNEL },
+			      &threads[1]) < 0)
 		return -1;
 	for (int i = 0; i < 2; i++) {
 		weft_thread_join(threads[i], &result);
@@ -246,8 +248,10 @@ static int use_pool_inside(void *arg)
 static void a_pool_lives_in_a_scheduler(void **state)
 {
 	(void)state;
-	assert_int_equal(weft_run(use_pool_inside, NULL, &(weft_sched_options){ .processors = 2 }), 0);
-	assert_int_equal(weft_run(use_pool_inside, NULL, &(weft_sched_options){ .strict = true }), 0);
+	assert_int_equal(weft_run(use_pool_inside, NULL, &(weft_sched_options){ .processors = 2 }),
+			 0);
+	assert_int_equal(weft_run(use_pool_inside, NULL, &(weft_sched_options){ .strict = true }),
+			 0);
 }
 
 int main(void)

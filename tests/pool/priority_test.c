@@ -19,7 +19,9 @@ static void submit_some(weft_pool *pool, int priority, int count)
 {
 	for (intptr_t i = 0; i < count; i++)
 		assert_int_equal(weft_pool_submit(pool, note, (void *)((priority + 1) * EACH + i),
-						  &(weft_task_options){ .priority = priority }, NULL), 0);
+						  &(weft_task_options){ .priority = priority },
+						  NULL),
+				 0);
 }
 
 static weft_pool *held_pool(weft_route route, struct gate *gate)
@@ -128,11 +130,18 @@ static void a_flood_from_inside_lets_others_through(void **state)
 	(void)state;
 	for (int priority = -1; priority <= 0; priority++) {
 		struct gate gate = { 0 };
-		struct flood flood = { .pool = make_pool(&(weft_pool_options){ .workers = 1 }), .left = 10000, .low_at = -1 };
+		struct flood flood = { .pool = make_pool(&(weft_pool_options){ .workers = 1 }),
+				       .left = 10000,
+				       .low_at = -1 };
 
 		hold_workers(flood.pool, &gate, 1);
-		assert_int_equal(weft_pool_submit(flood.pool, flow, &flood, &(weft_task_options){ .priority = 1 }, NULL), 0);
-		assert_int_equal(weft_pool_submit(flood.pool, note_low, &flood, &(weft_task_options){ .priority = priority }, NULL), 0);
+		assert_int_equal(weft_pool_submit(flood.pool, flow, &flood,
+						  &(weft_task_options){ .priority = 1 }, NULL),
+				 0);
+		assert_int_equal(weft_pool_submit(flood.pool, note_low, &flood,
+						  &(weft_task_options){ .priority = priority },
+						  NULL),
+				 0);
 		wake(&gate.open, 1);
 		assert_int_equal(weft_pool_destroy(flood.pool), 0);
 		assert_in_range(flood.low_at, 0, 65);

@@ -26,7 +26,8 @@ static void a_pool_has_as_many_workers_as_asked_for(void **state)
 	(void)state;
 	for (weft_route route = WEFT_ROUTE_SHARED; route <= WEFT_ROUTE_LEAST_LOADED; route++) {
 		static const unsigned sizes[] = { 5, 1, 3, 2, 8, 1 };
-		weft_pool *pool = make_pool(&(weft_pool_options){ .kind = kind, .workers = 2, .route = route });
+		weft_pool *pool = make_pool(
+			&(weft_pool_options){ .kind = kind, .workers = 2, .route = route });
 
 		assert_int_equal(at_once(pool, 20, 2), 2);
 		for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++) {
@@ -44,15 +45,21 @@ static void what_waited_for_a_worker_that_goes_is_run_by_others(void **state)
 {
 	(void)state;
 	for (weft_route route = WEFT_ROUTE_SHARED; route <= WEFT_ROUTE_KEY; route++) {
-		weft_pool *pool = make_pool(&(weft_pool_options){ .kind = kind, .workers = 4, .route = route });
+		weft_pool *pool = make_pool(
+			&(weft_pool_options){ .kind = kind, .workers = 4, .route = route });
 		struct gate gate = { 0 };
 		long count = 0;
 
 		for (uint64_t i = 0; i < 4; i++)
-			assert_int_equal(weft_pool_submit(pool, wait_at_gate, &gate, &(weft_task_options){ .key = i }, NULL), 0);
+			assert_int_equal(weft_pool_submit(pool, wait_at_gate, &gate,
+							  &(weft_task_options){ .key = i }, NULL),
+					 0);
 		await(&gate.come, route == WEFT_ROUTE_KEY ? 1 : 4); /* keys may share a worker */
 		for (uint64_t i = 0; i < 400; i++)
-			assert_int_equal(weft_pool_submit(pool, count_one, &count, &(weft_task_options){ .key = 1000 + i }, NULL), 0);
+			assert_int_equal(weft_pool_submit(pool, count_one, &count,
+							  &(weft_task_options){ .key = 1000 + i },
+							  NULL),
+					 0);
 		assert_int_equal(weft_pool_resize(pool, 1), 0);
 		wake(&gate.open, 4);
 		assert_int_equal(weft_pool_drain_until(pool, weft_now() + SECONDS_MAX), 0);
@@ -87,8 +94,11 @@ static void an_elastic_pool_grows_and_shrinks(void **state)
 {
 	(void)state;
 	for (weft_route route = WEFT_ROUTE_SHARED; route <= WEFT_ROUTE_LEAST_LOADED; route++) {
-		weft_pool *pool = make_pool(&(weft_pool_options){ .kind = kind, .workers = 1, .workers_max = 4,
-								  .idle_ns = 5 * WEFT_MS, .route = route });
+		weft_pool *pool = make_pool(&(weft_pool_options){ .kind = kind,
+								  .workers = 1,
+								  .workers_max = 4,
+								  .idle_ns = 5 * WEFT_MS,
+								  .route = route });
 
 		for (int round = 0; round < 3; round++) {
 			int64_t until_ns = weft_now() + SECONDS_MAX;
@@ -122,8 +132,11 @@ static unsigned by_key(void *arg, uint64_t key, unsigned workers)
 /* The second worker comes to be for a task that blocks before it has ever rested. */
 static void what_lies_behind_the_first_task_of_a_worker_is_run_while_that_blocks(void **state)
 {
-	weft_pool *pool = make_pool(&(weft_pool_options){ .kind = kind, .workers = 1, .workers_max = 2,
-							  .route = WEFT_ROUTE_FUNCTION, .route_function = by_key });
+	weft_pool *pool = make_pool(&(weft_pool_options){ .kind = kind,
+							  .workers = 1,
+							  .workers_max = 2,
+							  .route = WEFT_ROUTE_FUNCTION,
+							  .route_function = by_key });
 	const weft_task_options second = { .key = 1 };
 	struct gate gate = { 0 };
 	weft_task *behind;
@@ -152,7 +165,8 @@ int main(void)
 		cmocka_unit_test(what_waited_for_a_worker_that_goes_is_run_by_others),
 		cmocka_unit_test(a_task_may_resize_its_pool),
 		cmocka_unit_test(an_elastic_pool_grows_and_shrinks),
-		cmocka_unit_test(what_lies_behind_the_first_task_of_a_worker_is_run_while_that_blocks),
+		cmocka_unit_test(
+			what_lies_behind_the_first_task_of_a_worker_is_run_while_that_blocks),
 	};
 	int failed;
 

@@ -103,8 +103,10 @@ static unsigned by_key(void *arg, uint64_t key, unsigned workers)
 static void the_program_routes_by_its_function(void **state)
 {
 	long asked = 0;
-	weft_pool *pool = make_pool(&(weft_pool_options){
-		.workers = WORKERS, .route = WEFT_ROUTE_FUNCTION, .route_function = by_key, .route_arg = &asked });
+	weft_pool *pool = make_pool(&(weft_pool_options){ .workers = WORKERS,
+							  .route = WEFT_ROUTE_FUNCTION,
+							  .route_function = by_key,
+							  .route_arg = &asked });
 	int who[2 * WORKERS], result;
 	struct tally tally = { 0 };
 	weft_task *task;
@@ -161,14 +163,15 @@ static void submit_item(struct stream *stream, int number, weft_task **out_task)
 	struct item *item = malloc(sizeof *item);
 
 	*item = (struct item){ stream, number };
-	assert_int_equal(weft_pool_submit(stream->pool, run_item, item, &(weft_task_options){ .key = stream->key },
-					  out_task),
+	assert_int_equal(weft_pool_submit(stream->pool, run_item, item,
+					  &(weft_task_options){ .key = stream->key }, out_task),
 			 0);
 }
 
 static void keys_in_order(weft_kind kind)
 {
-	weft_pool *pool = make_pool(&(weft_pool_options){ .kind = kind, .workers = WORKERS, .route = WEFT_ROUTE_KEY });
+	weft_pool *pool = make_pool(
+		&(weft_pool_options){ .kind = kind, .workers = WORKERS, .route = WEFT_ROUTE_KEY });
 	struct stream streams[KEYS] = { 0 };
 
 	for (int i = 0; i < 500; i++)
@@ -205,7 +208,9 @@ static void a_key_stays_with_its_worker(void **state)
 	memset(tally, 0, sizeof tally);
 	for (int i = 0; i < 100; i++)
 		for (unsigned k = 0; k < KEYS; k++)
-			assert_int_equal(weft_pool_submit(pool, note_thread, &tally[k], &(weft_task_options){ .key = k }, NULL), 0);
+			assert_int_equal(weft_pool_submit(pool, note_thread, &tally[k],
+							  &(weft_task_options){ .key = k }, NULL),
+					 0);
 	weft_pool_drain(pool);
 	for (unsigned k = 0; k < KEYS; k++) {
 		assert_int_equal(tally[k].by[0].count, 100);
@@ -229,10 +234,16 @@ static void a_key_stays_alone_while_its_task_blocks(void **state)
 	weft_task *same, *other;
 
 	(void)state;
-	assert_int_equal(weft_pool_submit(pool, block_at_gate, &gate, &(weft_task_options){ .key = 1 }, NULL), 0);
+	assert_int_equal(weft_pool_submit(pool, block_at_gate, &gate,
+					  &(weft_task_options){ .key = 1 }, NULL),
+			 0);
 	await(&gate.come, 1);
-	assert_int_equal(weft_pool_submit(pool, return_it, NULL, &(weft_task_options){ .key = 1 }, &same), 0);
-	assert_int_equal(weft_pool_submit(pool, return_it, NULL, &(weft_task_options){ .key = 2 }, &other), 0);
+	assert_int_equal(weft_pool_submit(pool, return_it, NULL, &(weft_task_options){ .key = 1 },
+					  &same),
+			 0);
+	assert_int_equal(weft_pool_submit(pool, return_it, NULL, &(weft_task_options){ .key = 2 },
+					  &other),
+			 0);
 	/* The other key goes on with a replacement, this one does not. */
 	assert_int_equal(weft_task_wait_until(other, weft_now() + SECONDS_MAX, NULL), 0);
 	assert_int_equal(weft_task_wait_try(same, NULL), -EBUSY);
@@ -247,7 +258,8 @@ struct chain {
 	int first;
 };
 
-/* Within a task of key 1: submits tasks of the same key and of another, and waits for the last of each. */
+/* Within a task of key 1: submits tasks of the same key and of another, and waits for the last of
+ * each. */
 static int wait_for_own_key(void *arg)
 {
 	struct chain *chain = arg;
@@ -267,13 +279,17 @@ static void waiting_for_a_later_task_of_the_own_key_ends(void **state)
 {
 	(void)state;
 	for (unsigned workers = 1; workers <= 3; workers++) {
-		weft_pool *pool = make_pool(&(weft_pool_options){ .workers = workers, .route = WEFT_ROUTE_KEY });
-		struct stream streams[2] = { { .pool = pool, .key = 1 }, { .pool = pool, .key = 2 } };
+		weft_pool *pool = make_pool(
+			&(weft_pool_options){ .workers = workers, .route = WEFT_ROUTE_KEY });
+		struct stream streams[2] = { { .pool = pool, .key = 1 },
+					     { .pool = pool, .key = 2 } };
 		struct chain chain = { pool, streams, 0 };
 		weft_task *task;
 		int result = 0;
 
-		assert_int_equal(weft_pool_submit(pool, wait_for_own_key, &chain, &(weft_task_options){ .key = 1 }, &task), 0);
+		assert_int_equal(weft_pool_submit(pool, wait_for_own_key, &chain,
+						  &(weft_task_options){ .key = 1 }, &task),
+				 0);
 		assert_int_equal(weft_task_wait(task, &result), 0);
 		assert_int_equal(result, 55);
 		assert_int_equal(streams[0].broken | streams[1].broken, 0);
@@ -296,7 +312,8 @@ static int wait_for_part(void *arg)
 	wake(&errand->gate->open, 1);
 	while (stats_of(errand->pool).queued != 0)
 		weft_yield();
-	if (weft_pool_submit(errand->pool, return_it, (void *)4, &(weft_task_options){ .key = 7 }, &part) != 0 ||
+	if (weft_pool_submit(errand->pool, return_it, (void *)4, &(weft_task_options){ .key = 7 },
+			     &part) != 0 ||
 	    weft_task_wait(part, &result) != 0)
 		return -1;
 	return result;
@@ -314,8 +331,11 @@ static void a_submitter_that_runs_a_task_may_wait_for_its_own_key(void **state)
 
 	(void)state;
 	hold_workers(pool, &gate, 1);
-	assert_int_equal(weft_pool_submit(pool, return_it, NULL, &(weft_task_options){ .key = 6 }, NULL), 0);
-	assert_int_equal(weft_pool_submit(pool, wait_for_part, &errand, &(weft_task_options){ .key = 7 }, &task), 0);
+	assert_int_equal(
+		weft_pool_submit(pool, return_it, NULL, &(weft_task_options){ .key = 6 }, NULL), 0);
+	assert_int_equal(weft_pool_submit(pool, wait_for_part, &errand,
+					  &(weft_task_options){ .key = 7 }, &task),
+			 0);
 	assert_int_equal(weft_task_wait(task, &result), 0);
 	assert_int_equal(result, 4);
 	assert_int_equal(weft_pool_drain(pool), 0);

@@ -37,14 +37,16 @@ static int send_until_over(void *arg)
 
 static void what_was_accepted_has_run(void **state)
 {
-	weft_pool *pool = make_pool(&(weft_pool_options){ .kind = kind, .workers = 2, .queue_max = 100 });
+	weft_pool *pool =
+		make_pool(&(weft_pool_options){ .kind = kind, .workers = 2, .queue_max = 100 });
 	struct sender senders[2] = { { .pool = pool }, { .pool = pool } };
 	weft_thread *threads[2];
 	int result;
 
 	(void)state;
 	for (int i = 0; i < 2; i++)
-		assert_int_equal(weft_thread_spawn(send_until_over, &senders[i], NULL, &threads[i]), 0);
+		assert_int_equal(weft_thread_spawn(send_until_over, &senders[i], NULL, &threads[i]),
+				 0);
 	for (int i = 0; i < 50; i++)
 		assert_int_equal(weft_pool_drain_until(pool, weft_now() + SECONDS_MAX), 0);
 	for (int i = 0; i < 2; i++)
@@ -83,7 +85,8 @@ static int drain_it(void *arg)
 
 static void a_drain_closes_the_pool_to_others(void **state)
 {
-	weft_pool *pool = make_pool(&(weft_pool_options){ .kind = kind, .workers = 1, .queue_max = 1 });
+	weft_pool *pool =
+		make_pool(&(weft_pool_options){ .kind = kind, .workers = 1, .queue_max = 1 });
 	struct gate gate = { 0 };
 	weft_thread *thread;
 	long count = 0;
@@ -105,7 +108,8 @@ static void a_drain_closes_the_pool_to_others(void **state)
 
 static void a_waiting_submitter_is_sent_away(void **state)
 {
-	weft_pool *pool = make_pool(&(weft_pool_options){ .kind = kind, .workers = 1, .queue_max = 1 });
+	weft_pool *pool =
+		make_pool(&(weft_pool_options){ .kind = kind, .workers = 1, .queue_max = 1 });
 	struct sender sender = { .pool = pool };
 	struct gate gate = { 0 };
 	weft_thread *thread;
@@ -137,7 +141,8 @@ static void a_stop_cancels_what_waits_and_tells_what_runs(void **state)
 {
 	(void)state;
 	for (weft_route route = WEFT_ROUTE_SHARED; route <= WEFT_ROUTE_KEY; route++) {
-		weft_pool *pool = make_pool(&(weft_pool_options){ .kind = kind, .workers = 2, .route = route });
+		weft_pool *pool = make_pool(
+			&(weft_pool_options){ .kind = kind, .workers = 2, .route = route });
 		weft_sem about = WEFT_SEM_INIT(0);
 		weft_task *running, *queued;
 		weft_pool_stats stats;
@@ -145,11 +150,19 @@ static void a_stop_cancels_what_waits_and_tells_what_runs(void **state)
 		int64_t cancelled;
 
 		/* One that runs, one without a handle that runs, and many that wait. */
-		assert_int_equal(weft_pool_submit(pool, until_told, &about, &(weft_task_options){ .key = 1 }, &running), 0);
+		assert_int_equal(weft_pool_submit(pool, until_told, &about,
+						  &(weft_task_options){ .key = 1 }, &running),
+				 0);
 		await(&about, 1);
 		for (int i = 0; i < 100; i++)
-			assert_int_equal(weft_pool_submit(pool, until_told, &about, &(weft_task_options){ .key = (uint64_t)i }, NULL), 0);
-		assert_int_equal(weft_pool_submit(pool, count_one, &count, &(weft_task_options){ .key = 1, .priority = -1 }, &queued), 0);
+			assert_int_equal(
+				weft_pool_submit(pool, until_told, &about,
+						 &(weft_task_options){ .key = (uint64_t)i }, NULL),
+				0);
+		assert_int_equal(weft_pool_submit(pool, count_one, &count,
+						  &(weft_task_options){ .key = 1, .priority = -1 },
+						  &queued),
+				 0);
 		cancelled = weft_pool_stop(pool);
 		stats = stats_of(pool);
 		assert_in_range(cancelled, 1, 101);
@@ -186,14 +199,17 @@ static void a_stop_ends_tasks_that_go_on_submitting(void **state)
 		weft_pool_stats stats;
 
 		for (int i = 0; i < 2; i++)
-			assert_int_equal(weft_pool_submit(pool, go_on_submitting, &senders[i], NULL, NULL), 0);
+			assert_int_equal(weft_pool_submit(pool, go_on_submitting, &senders[i], NULL,
+							  NULL),
+					 0);
 		while (stats_of(pool).submitted < 1000)
 			weft_yield();
 		assert_true(weft_pool_stop(pool) >= 0);
 		stats = stats_of(pool);
 		assert_int_equal(stats.submitted, stats.completed + stats.cancelled);
 		assert_int_equal(stats.queued, 0);
-		assert_true(senders[0].ran + senders[1].ran <= senders[0].accepted + senders[1].accepted);
+		assert_true(senders[0].ran + senders[1].ran <=
+			    senders[0].accepted + senders[1].accepted);
 		weft_pool_destroy(pool);
 	}
 }
@@ -215,7 +231,8 @@ static int wait_for_oneself(void *arg)
 
 static void not_from_inside(void **state)
 {
-	weft_pool *pool = make_pool(&(weft_pool_options){ .kind = kind, .workers = 1, .queue_max = 1, .when_full = WEFT_POOL_RUN });
+	weft_pool *pool = make_pool(&(weft_pool_options){
+		.kind = kind, .workers = 1, .queue_max = 1, .when_full = WEFT_POOL_RUN });
 	struct doomed doomed = { .pool = pool };
 	struct gate gate = { 0 };
 	long count = 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Everything at once, at random from a printed seed: threads of every kind submit to pools of every shape, wait, cancel, batch, resize, drain;
- * tasks submit, wait and block. In the end every task that was accepted has run exactly once, or was cancelled and has not.
+ * Everything at once, at random from a printed seed: threads of every kind submit to pools of every
+ * shape, wait, cancel, batch, resize, drain; tasks submit, wait and block. In the end every task
+ * that was accepted has run exactly once, or was cancelled and has not.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -20,18 +21,21 @@ struct world {
 
 struct random {
 	uint64_t state;
-	unsigned key; /* of the task that asks: it waits for no lower one, so that keys do not wait in a circle */
+	/* of the task that asks: it waits for no lower one, so that keys do not wait in a circle */
+	unsigned key;
 };
 
 static unsigned below(struct random *random, unsigned n)
 {
-	random->state = random->state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	random->state =
+		random->state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
 	return (unsigned)(random->state >> 33) % n;
 }
 
 static struct world world;
 
-/* The argument of a task is its seed, its key, and how deep it may submit: nothing to free, for it may be cancelled. */
+/* The argument of a task is its seed, its key, and how deep it may submit: nothing to free, for it
+ * may be cancelled. */
 #define DEPTH_BITS 3
 #define KEY_BITS 3
 #define KEYS (1u << KEY_BITS)
@@ -40,7 +44,8 @@ static void submit_some(struct random *random, unsigned depth);
 
 static int work(void *arg)
 {
-	struct random random = { (uintptr_t)arg >> (DEPTH_BITS + KEY_BITS), (uintptr_t)arg >> DEPTH_BITS & (KEYS - 1) };
+	struct random random = { (uintptr_t)arg >> (DEPTH_BITS + KEY_BITS),
+				 (uintptr_t)arg >> DEPTH_BITS & (KEYS - 1) };
 	unsigned depth = (uintptr_t)arg & ((1u << DEPTH_BITS) - 1);
 
 	atomic_add_acq_rel(&world.ran, 1);
@@ -66,7 +71,8 @@ static int work(void *arg)
 }
 
 /* True: accepted. */
-static bool submit_one(struct random *random, unsigned depth, weft_batch *batch, weft_task **out_task)
+static bool submit_one(struct random *random, unsigned depth, weft_batch *batch,
+		       weft_task **out_task)
 {
 	weft_task_options options = {
 		.priority = (int)below(random, 3) - 1,
@@ -74,7 +80,8 @@ static bool submit_one(struct random *random, unsigned depth, weft_batch *batch,
 		.batch = batch,
 	};
 	uintptr_t seed = below(random, UINT32_MAX);
-	void *next = (void *)(seed << (DEPTH_BITS + KEY_BITS) | (uintptr_t)options.key << DEPTH_BITS | depth);
+	void *next = (void *)(seed << (DEPTH_BITS + KEY_BITS) |
+			      (uintptr_t)options.key << DEPTH_BITS | depth);
 	int error;
 
 	if (below(random, 4) == 0)
@@ -104,7 +111,8 @@ static void submit_held(struct random *random, unsigned depth)
 			atomic_add_acq_rel(&world.cancelled, 1);
 		break;
 	case 1:
-		if (weft_task_wait_until(task, weft_now() + below(random, 50) * WEFT_US, &result) == 0)
+		if (weft_task_wait_until(task, weft_now() + below(random, 50) * WEFT_US, &result) ==
+		    0)
 			return;
 		break;
 	case 2:
@@ -179,7 +187,8 @@ static void disturb(struct random *random, int64_t until_ns)
 				atomic_add_acq_rel(&world.failed, 1);
 			break;
 		case 1:
-			weft_pool_drain_until(world.pool, weft_now() + below(random, 2000) * WEFT_US);
+			weft_pool_drain_until(world.pool,
+					      weft_now() + below(random, 2000) * WEFT_US);
 			break;
 		default:
 			stats_of(world.pool);
@@ -237,7 +246,8 @@ static void run_world(uint64_t seed, int64_t duration_ns)
 static void every_task_runs_once_or_is_cancelled(void **state)
 {
 	const char *seconds = getenv("WEFT_STRESS_SECONDS"), *first = getenv("WEFT_SEED");
-	int64_t until_ns = weft_now() + (seconds != NULL ? strtoll(seconds, NULL, 0) * WEFT_SECOND : 4 * WEFT_SECOND);
+	int64_t until_ns = weft_now() + (seconds != NULL ? strtoll(seconds, NULL, 0) * WEFT_SECOND
+							 : 4 * WEFT_SECOND);
 	uint64_t seed = first != NULL ? strtoull(first, NULL, 0) : (uint64_t)time(NULL);
 
 	(void)state;

@@ -35,7 +35,10 @@ static void a_queued_task_is_removed(void **state)
 	(void)state;
 	hold_workers(pool, &gate, 1);
 	for (int i = 0; i < 9; i++)
-		assert_int_equal(weft_pool_submit(pool, count_one, &count, &(weft_task_options){ .priority = i % 3 - 1 }, &tasks[i]), 0);
+		assert_int_equal(weft_pool_submit(pool, count_one, &count,
+						  &(weft_task_options){ .priority = i % 3 - 1 },
+						  &tasks[i]),
+				 0);
 	for (int i = 0; i < 9; i += 2)
 		assert_int_equal(weft_task_cancel(tasks[i]), 0);
 	assert_int_equal(stats_of(pool).queued, 4);
@@ -91,7 +94,8 @@ static int ask_within(void *arg)
 
 	until_told(&(weft_sem)WEFT_SEM_INIT(0));
 	/* A task of its own, that nobody told, although it runs within this one. */
-	if (weft_pool_submit(pool, is_told, NULL, NULL, &task) < 0 || weft_task_wait(task, &told) < 0)
+	if (weft_pool_submit(pool, is_told, NULL, NULL, &task) < 0 ||
+	    weft_task_wait(task, &told) < 0)
 		return -1;
 	return weft_task_is_cancelled() && !told;
 }
@@ -178,7 +182,8 @@ static int wait_for_self(void *arg)
 
 static void who_waits_for_himself_is_told(void **state)
 {
-	struct self self = { .pool = make_pool(&(weft_pool_options){ .kind = kind, .workers = 1 }) };
+	struct self self = { .pool = make_pool(
+				     &(weft_pool_options){ .kind = kind, .workers = 1 }) };
 	int result = 0;
 
 	(void)state;
@@ -212,7 +217,8 @@ static int post_b(void *arg)
 	return 0;
 }
 
-/* Waits for a task that runs elsewhere, and that needs a third task, which only a replacement can run. */
+/* Waits for a task that runs elsewhere, and that needs a third task, which only a replacement can
+ * run. */
 static int wait_for_meeting(void *arg)
 {
 	struct meeting *meeting = arg;
@@ -225,7 +231,8 @@ static int wait_for_meeting(void *arg)
 
 static void a_waiting_worker_is_replaced(void **state)
 {
-	struct meeting meeting = { .pool = make_pool(&(weft_pool_options){ .kind = kind, .workers = 2 }) };
+	struct meeting meeting = { .pool = make_pool(
+					   &(weft_pool_options){ .kind = kind, .workers = 2 }) };
 	weft_task *task;
 	int result = 0;
 
@@ -233,7 +240,8 @@ static void a_waiting_worker_is_replaced(void **state)
 	assert_int_equal(weft_pool_submit(meeting.pool, meet_b, &meeting, NULL, &meeting.other), 0);
 	while (stats_of(meeting.pool).running != 1)
 		weft_yield();
-	assert_int_equal(weft_pool_submit(meeting.pool, wait_for_meeting, &meeting, NULL, &task), 0);
+	assert_int_equal(weft_pool_submit(meeting.pool, wait_for_meeting, &meeting, NULL, &task),
+			 0);
 	assert_int_equal(weft_task_wait_until(task, weft_now() + SECONDS_MAX, &result), 0);
 	assert_int_equal(result, 9);
 	weft_pool_destroy(meeting.pool);
@@ -259,7 +267,8 @@ static int wait_a_little(void *arg)
 
 static void a_deadline_holds_inside_a_task_too(void **state)
 {
-	struct deadline deadline = { .pool = make_pool(&(weft_pool_options){ .kind = kind, .workers = 1 }) };
+	struct deadline deadline = { .pool = make_pool(
+					     &(weft_pool_options){ .kind = kind, .workers = 1 }) };
 	weft_task *task;
 	int result = 0;
 
@@ -281,7 +290,8 @@ static int use_other(void *arg)
 	int result = -1;
 
 	for (int i = 0; i < 50; i++)
-		if (weft_pool_submit(pair->other, return_it, (void *)6, NULL, &task) < 0 || weft_task_wait(task, &result) < 0)
+		if (weft_pool_submit(pair->other, return_it, (void *)6, NULL, &task) < 0 ||
+		    weft_task_wait(task, &result) < 0)
 			return -1;
 	return result;
 }
