@@ -113,6 +113,7 @@ install:
 	$(CONFIGURE) $(BUILD) $(if $(PREFIX),-Dprefix=$(PREFIX))
 	$(NINJA) -C $(BUILD)
 	@meson install -C $(BUILD) --no-rebuild $(if $(DESTDIR),--destdir $(abspath $(DESTDIR))) $(ARGS)
+	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" != 0 ] || ldconfig	# programs find it at once
 
 clean:
 	@rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-aarch64 $(BUILD)-clang
