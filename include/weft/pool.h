@@ -38,7 +38,8 @@ typedef enum weft_route {
 } weft_route;
 
 typedef enum weft_pool_full {
-	/* the default: submit waits for room (inside a task of the same pool: runs the task there) */
+	/* the default: submit waits for room (inside a task of the same pool: runs the task
+	 * there) */
 	WEFT_POOL_WAIT,
 	WEFT_POOL_REFUSE, /* -EAGAIN */
 	WEFT_POOL_RUN,    /* the submitter runs it at once */

@@ -82,7 +82,8 @@ int weft_inspect_threads(int (*visit)(void *arg, const weft_thread_info *thread)
 	unsigned held;
 	int result;
 
-	/* A visitor that asks who it is must not have to enter itself into the list that is being walked. */
+	/* A visitor that asks who it is must not have to enter itself into the list that is being
+	 * walked. */
 	(void)weft_thread_self();
 	result = weft__kernel_walk(visit_record, &visitor);
 	if (result != 0)

@@ -4,9 +4,9 @@
  * passed.
  *
  * Hierarchical wheel: the next 1,024 slots of 16 us, then levels of 64 slots, each as wide as the
- * whole level below. Adding, cancelling and firing cost O(1); a timer moves down at most once a level, one of less
- * than 16 ms never. It fires exactly: the slot of now is searched for what is due to the
- * nanosecond, and the next wake-up is the least deadline of the first occupied slot.
+ * whole level below. Adding, cancelling and firing cost O(1); a timer moves down at most once a
+ * level, one of less than 16 ms never. It fires exactly: the slot of now is searched for what is
+ * due to the nanosecond, and the next wake-up is the least deadline of the first occupied slot.
  *
  * The wheel has a spin lock: a thread cancels from whichever processor it woke on, and idle
  * processors fire the timers of busy ones.

@@ -71,8 +71,8 @@ void weft__limit_expire(struct weft_server *server, struct weft__conn *conn)
 static void check(struct weft_server *server, struct weft__conn *conn)
 {
 	if (!weft__conn_take(conn)) {
-		/* A worker has it, or it is on its way here: there is time for what it brings, and no
-		 * more. */
+		/* A worker has it, or it is on its way here: there is time for what it brings, and
+		 * no more. */
 		weft__limit_set(server, conn, conn->limit);
 		conn->is_late = true;
 		return;

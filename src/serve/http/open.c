@@ -3,10 +3,10 @@
  * Opening below a root; see open.h.
  *
  * The file is first opened as a path (O_PATH: no driver hears of it), looked at, and then opened
- * for reading through /proc/self/fd, which is the very same file. The path is resolved by openat2 with RESOLVE_BENEATH,
- * or, where the kernel does not know it (before Linux 5.6) or a sandbox forbids it, by walking it
- * here, one name at a time, with a stack of the directories passed: ".." takes one off, and off the
- * last one is out.
+ * for reading through /proc/self/fd, which is the very same file. The path is resolved by openat2
+ * with RESOLVE_BENEATH, or, where the kernel does not know it (before Linux 5.6) or a sandbox
+ * forbids it, by walking it here, one name at a time, with a stack of the directories passed: ".."
+ * takes one off, and off the last one is out.
  *
  * Rejected: realpath and a comparison of prefixes (the path may change in between); open for
  * reading, then fstat (opening a device can do something, opening a fifo can wait).

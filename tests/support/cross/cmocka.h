@@ -35,8 +35,8 @@ struct CMUnitTest {
 
 static jmp_buf cmocka_skipped;
 
-__attribute__((noreturn, format(printf, 3, 4), unused))
-static void cmocka_fail(const char *file, int line, const char *format, ...)
+__attribute__((noreturn, format(printf, 3, 4), unused)) static void
+cmocka_fail(const char *file, int line, const char *format, ...)
 {
 	va_list args;
 
@@ -48,8 +48,7 @@ static void cmocka_fail(const char *file, int line, const char *format, ...)
 	exit(1);
 }
 
-__attribute__((format(printf, 1, 2), unused))
-static void print_message(const char *format, ...)
+__attribute__((format(printf, 1, 2), unused)) static void print_message(const char *format, ...)
 {
 	va_list args;
 
@@ -63,16 +62,16 @@ static void print_message(const char *format, ...)
 #define fail() cmocka_fail(__FILE__, __LINE__, "fail()")
 #define fail_msg(...) cmocka_fail(__FILE__, __LINE__, __VA_ARGS__)
 
-#define cmocka_require(holds, text)                                                                \
+#define cmocka_require(holds, text) \
 	((holds) ? (void)0 : cmocka_fail(__FILE__, __LINE__, "%s", text))
 
 #define assert_true(c) cmocka_require(c, "not true: " #c)
 #define assert_false(c) cmocka_require(!(c), "not false: " #c)
 #define assert_null(p) cmocka_require((p) == NULL, "not null: " #p)
 #define assert_non_null(p) cmocka_require((p) != NULL, "null: " #p)
-#define assert_ptr_equal(a, b)                                                                     \
+#define assert_ptr_equal(a, b) \
 	cmocka_require((const void *)(a) == (const void *)(b), "differ: " #a ", " #b)
-#define assert_ptr_not_equal(a, b)                                                                 \
+#define assert_ptr_not_equal(a, b) \
 	cmocka_require((const void *)(a) != (const void *)(b), "equal: " #a ", " #b)
 #define assert_string_equal(a, b) cmocka_require(strcmp(a, b) == 0, "differ: " #a ", " #b)
 #define assert_string_not_equal(a, b) cmocka_require(strcmp(a, b) != 0, "equal: " #a ", " #b)
@@ -80,30 +79,29 @@ static void print_message(const char *format, ...)
 #define assert_memory_not_equal(a, b, n) cmocka_require(memcmp(a, b, n) != 0, "equal: " #a ", " #b)
 #define assert_return_code(rc, error) cmocka_require((long long)(rc) >= 0, "negative: " #rc)
 
-#define cmocka_compare(a, op, b)                                                                   \
-	do {                                                                                       \
-		unsigned long long cmocka_a = (unsigned long long)(a);                             \
-		unsigned long long cmocka_b = (unsigned long long)(b);                             \
-                                                                                                   \
-		if (!(cmocka_a op cmocka_b))                                                       \
-			cmocka_fail(__FILE__, __LINE__, "%#llx " #op " %#llx: %s, %s", cmocka_a,   \
-				    cmocka_b, #a, #b);                                             \
+#define cmocka_compare(a, op, b)                                                                 \
+	do {                                                                                     \
+		unsigned long long cmocka_a = (unsigned long long)(a);                           \
+		unsigned long long cmocka_b = (unsigned long long)(b);                           \
+                                                                                                 \
+		if (!(cmocka_a op cmocka_b))                                                     \
+			cmocka_fail(__FILE__, __LINE__, "%#llx " #op " %#llx: %s, %s", cmocka_a, \
+				    cmocka_b, #a, #b);                                           \
 	} while (0)
 
 #define assert_int_equal(a, b) cmocka_compare(a, ==, b)
 #define assert_int_not_equal(a, b) cmocka_compare(a, !=, b)
-#define assert_in_range(a, low, high)                                                              \
-	do {                                                                                       \
-		cmocka_compare(a, >=, low);                                                        \
-		cmocka_compare(a, <=, high);                                                       \
+#define assert_in_range(a, low, high)        \
+	do {                                 \
+		cmocka_compare(a, >=, low);  \
+		cmocka_compare(a, <=, high); \
 	} while (0)
-#define assert_not_in_range(a, low, high)                                                          \
-	cmocka_require((unsigned long long)(a) < (unsigned long long)(low) ||                      \
-			       (unsigned long long)(a) > (unsigned long long)(high),               \
+#define assert_not_in_range(a, low, high)                                            \
+	cmocka_require((unsigned long long)(a) < (unsigned long long)(low) ||        \
+			       (unsigned long long)(a) > (unsigned long long)(high), \
 		       "in range: " #a)
 
-__attribute__((unused))
-static int cmocka_run_one(const struct CMUnitTest *test, void **state)
+__attribute__((unused)) static int cmocka_run_one(const struct CMUnitTest *test, void **state)
 {
 	*state = test->initial_state != NULL ? test->initial_state : *state;
 	printf("[ RUN      ] %s\n", test->name);
@@ -121,9 +119,9 @@ static int cmocka_run_one(const struct CMUnitTest *test, void **state)
 	return 0;
 }
 
-__attribute__((unused))
-static int cmocka_run_group(const struct CMUnitTest *tests, size_t count, CMFixtureFunction setup,
-			    CMFixtureFunction teardown)
+__attribute__((unused)) static int cmocka_run_group(const struct CMUnitTest *tests, size_t count,
+						    CMFixtureFunction setup,
+						    CMFixtureFunction teardown)
 {
 	void *group_state = NULL;
 
@@ -140,9 +138,9 @@ static int cmocka_run_group(const struct CMUnitTest *tests, size_t count, CMFixt
 	return 0;
 }
 
-#define cmocka_run_group_tests(tests, setup, teardown)                                             \
+#define cmocka_run_group_tests(tests, setup, teardown) \
 	cmocka_run_group(tests, sizeof(tests) / sizeof((tests)[0]), setup, teardown)
-#define cmocka_run_group_tests_name(name, tests, setup, teardown)                                  \
+#define cmocka_run_group_tests_name(name, tests, setup, teardown) \
 	cmocka_run_group(tests, sizeof(tests) / sizeof((tests)[0]), setup, teardown)
 
 #endif
