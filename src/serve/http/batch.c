@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <weft/thread.h>
 
@@ -54,6 +55,18 @@ void weft__http_batch_destroy(struct weft__http_batches *batches, struct weft__h
 	}
 	weft_mutex_unlock(&batches->lock);
 	free(batch);
+}
+
+void weft__http_batches_fill(struct weft__http_batches *batches, unsigned count)
+{
+	for (unsigned i = 0; i < count && i < FREE_MAX; i++) {
+		struct weft__http_batch *batch = malloc(sizeof *batch);
+
+		if (batch == NULL)
+			return;
+		memset(batch, 0, sizeof *batch); /* its pages are there from now on */
+		weft__http_batch_destroy(batches, batch);
+	}
 }
 
 void weft__http_batches_fini(struct weft__http_batches *batches)

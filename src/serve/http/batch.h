@@ -53,6 +53,8 @@ struct weft__http_batches {
 struct weft__http_batch *
 weft__http_batch_create(struct weft__http_batches *batches); /* NULL: no memory */
 void weft__http_batch_destroy(struct weft__http_batches *batches, struct weft__http_batch *batch);
+/* Makes some ahead, so that memory does not grow when more workers than ever answer at once. */
+void weft__http_batches_fill(struct weft__http_batches *batches, unsigned count);
 void weft__http_batches_fini(struct weft__http_batches *batches);
 
 /* Whether one more answer fits. */

@@ -11,6 +11,7 @@
 #include "base/atomic.h"
 #include "sys/sys.h"
 
+#define BATCHES_AT_START 16
 #define KEPT_BYTES_MAX ((size_t)64 << 20)
 
 int weft__http_site_open(const char *directory, struct weft__http_site **out_site)
@@ -26,6 +27,7 @@ int weft__http_site_open(const char *directory, struct weft__http_site **out_sit
 		return -ENOMEM;
 	}
 	weft__http_files_init(&site->files, root, KEPT_BYTES_MAX);
+	weft__http_batches_fill(&site->batches, BATCHES_AT_START);
 	*out_site = site;
 	return 0;
 }
