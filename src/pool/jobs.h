@@ -63,7 +63,7 @@ struct weft__jobs {
 };
 
 /* What a job with a record runs. */
-int weft__task_run(void *task);
+int weft__task_run(void *arg); /* the record */
 
 void weft__jobs_init(struct weft__jobs *queue, struct weft__chunk_store *store, bool biased);
 void weft__jobs_fini(struct weft__jobs *queue);
