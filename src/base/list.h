@@ -51,7 +51,8 @@ static inline struct weft__list *weft__list_pop(struct weft__list *list)
 
 	if (first == list)
 		return NULL;
-	/* The analyzer does not see that an item that was popped before, and freed, is in no list. */
+	/* The analyzer does not see that an item that was popped before, and freed, is in no
+	 * list. */
 	weft__list_remove(first); /* NOLINT(clang-analyzer-unix.Malloc) */
 	return first;
 }

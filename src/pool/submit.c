@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "base/panic.h"
 #include "pool/lane.h"
 #include "pool/own.h"
 #include "pool/pool.h"
@@ -100,6 +101,7 @@ static int push_locked(struct submission *submission, struct weft__seat **out_se
 		queue = &seat->inbox;
 		*out_seat = seat;
 		if (pool->route == WEFT_ROUTE_KEY) {
+			weft__assert(submission->task != NULL); /* by key every task has a record */
 			submission->task->level = (uint8_t)submission->level;
 			return weft__lane_push(pool, seat, submission->task, submission->key);
 		}

@@ -89,7 +89,7 @@ struct weft_thread *weft__thread_adopt_try(void)
 	if (thread == NULL)
 		return NULL;
 	thread->is_foreign = 1;
-	strcpy(thread->name, "foreign");
+	memcpy(thread->name, "foreign", sizeof "foreign");
 	thread->ended = WEFT__ENDED_DETACHED;
 	weft__sys_thread_stack(&thread->stack_low, &bytes);
 	thread->stack_bytes = bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes;

@@ -22,7 +22,7 @@ void weft__thread_name_copy(char *to, const char *name, const struct weft_thread
 	} else if (parent != NULL) {
 		memcpy(to, parent->name, WEFT__NAME_BYTES);
 	} else {
-		strcpy(to, "thread");
+		memcpy(to, "thread", sizeof "thread");
 	}
 }
 

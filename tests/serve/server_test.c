@@ -722,7 +722,7 @@ static void without_frame_serve_reads_for_itself(void **state)
 
 static const char *run_address(void)
 {
-	static char address[64];
+	static __thread char address[64];
 
 	snprintf(address, sizeof address, "unix:@weft-server-test-%d", (int)getpid());
 	return address;
