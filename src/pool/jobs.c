@@ -152,7 +152,7 @@ static void move_chunk(struct weft__jobs *from, struct weft__jobs *to, unsigned 
 	unlink_chunk(&from->levels[level], chunk);
 	if (last != NULL && weft__chunk_is_empty(last)) {
 		unlink_chunk(&to->levels[level], last);
-		free_chunk(to, last);
+		free_chunk(from->spare == NULL ? from : to, last); /* in exchange */
 	}
 	append_chunk(&to->levels[level], chunk);
 	atomic_bump(&from->count, -weft__chunk_count(chunk));
@@ -174,7 +174,7 @@ uint32_t weft__jobs_move(struct weft__jobs *from, struct weft__jobs *to, unsigne
 	uint32_t left = count;
 	struct weft__job job = { NULL, NULL };
 
-	while (left > 0 && at->first != at->last && weft__chunk_count(at->first) <= left) {
+	while (weft__jobs_has(from, level) && weft__chunk_count(at->first) <= left) {
 		left -= weft__chunk_count(at->first);
 		move_chunk(from, to, level, at->first);
 	}

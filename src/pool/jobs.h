@@ -52,14 +52,15 @@ struct weft__level {
 	struct weft__chunk *first, *last; /* NULL: none yet */
 };
 
+/* The first line holds all that a push and a pop change. */
 struct weft__jobs {
+	uint32_t lock;
 	uint32_t inside; /* atomic, owner writes: BIAS */
 	bool biased;     /* constant */
 	uint32_t count;  /* atomic for readers: jobs */
 	struct weft__level levels[WEFT_PRIORITY_COUNT];
 	struct weft__chunk *spare;       /* a free one, or NULL */
 	struct weft__chunk_store *store; /* constant */
-	uint32_t lock weft__aligned(WEFT__CACHE_LINE);
 };
 
 /* What a job with a record runs. */

@@ -105,11 +105,13 @@ struct weft__seat {
 	/* whoever holds the seat */
 	unsigned index; /* constant */
 	unsigned tick;  /* takes, for fairness */
+	unsigned thin;  /* how often in a row it found little in the shared queue */
 	/* guarded by own's lock */
 	/* jobs that may be queued without asking the pool for room; atomic for readers */
 	int64_t credit;
-	struct weft__jobs own;   /* what its tasks submit, in a shared pool; biased to the holder */
-	struct weft__jobs inbox; /* what was routed to it */
+	/* what its tasks submit, in a shared pool; biased to the holder */
+	struct weft__jobs own weft__aligned(WEFT__CACHE_LINE);
+	struct weft__jobs inbox weft__aligned(WEFT__CACHE_LINE); /* what was routed to it */
 	/* guarded by keys.lock */
 	struct weft__list lanes[WEFT_PRIORITY_COUNT]; /* ready ones */
 	uint32_t lane_count;                          /* atomic for readers */

@@ -249,6 +249,7 @@ static void lie_down(struct weft__worker *worker)
 
 	if (seat != NULL) {
 		worker->seat = NULL;
+		seat->thin = 0;
 		drop_seat(pool, seat);
 	}
 	if (worker->searching) {

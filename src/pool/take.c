@@ -3,9 +3,9 @@
  * Which task a worker takes next.
  *
  * In a shared pool: high priority first, wherever it is; then the seat's own queue, oldest first;
- * then a fair share of the shared queue, of which all but the first go into the seat's own queue,
- * where others can still take them; then half of another seat's queue; then low priority. Every
- * 32nd take begins at the lower end, so that neither a low priority nor the shared queue starves.
+ * then all that lies in the shared queue, which goes into the seat's own, where others can still
+ * take it; then half of another seat's queue; then low priority. Every 32nd take begins at the
+ * lower end, so that neither a low priority nor the shared queue starves.
  * In the others: the seat's inbox.
  *
  * What moves from queue to queue does so with both locked, so a job is always in exactly one. A
@@ -16,6 +16,9 @@
 #include "pool/own.h"
 #include "pool/pool.h"
 
+#define THIN_TAKES 2
+#define GATHER_JOBS 16u
+#define GATHER_SPINS 32
 #define SEARCH_ROUNDS 8
 #define SEARCH_SPINS 32
 
@@ -56,6 +59,47 @@ static uint32_t move(weft_pool *pool, struct weft__jobs *from, struct weft__seat
 	return weft__jobs_move(from, &seat->own, WEFT__LEVEL_NORMAL, count);
 }
 
+/*
+ * A worker that keeps up with its submitters finds a few tasks each time, and takes the lock, and
+ * the cache lines, from them for each few: all get slower, and it goes on so. After some such takes
+ * in a row it stays away for a microsecond, without a look, so that more gather. One that found
+ * nothing in between does not: then tasks come one by one, and none should wait for another.
+ */
+static void let_gather(struct weft__seat *seat, uint32_t count)
+{
+	if (likely(seat->thin < THIN_TAKES) || count >= GATHER_JOBS)
+		return;
+	for (unsigned spin = 0; spin < GATHER_SPINS; spin++)
+		weft__arch_relax();
+}
+
+/* All there is of normal priority, in whole chunks: the lock is held for a moment only. Others may
+ * steal from it. */
+static bool refill(struct weft__worker *worker, struct weft__job *out_job)
+{
+	weft_pool *pool = worker->pool;
+	struct weft__seat *seat = worker->seat;
+	struct weft__jobs *shared = &pool->shared;
+	uint32_t count = weft__jobs_count(shared);
+
+	if (count == 0) {
+		seat->thin = 0;
+		return false;
+	}
+	let_gather(seat, count);
+	weft__jobs_lock(shared);
+	weft__jobs_enter(&seat->own);
+	count = move(pool, shared, seat, WEFT__POOL_MOVE_MAX);
+	weft__jobs_leave(&seat->own);
+	weft__jobs_unlock(shared);
+	if (count >= GATHER_JOBS)
+		seat->thin = 0;
+	else if (seat->thin < THIN_TAKES)
+		seat->thin++;
+	return count != 0 && weft__own_take(pool, seat, out_job);
+}
+
+/* One of that level. */
 static bool take_shared(struct weft__worker *worker, unsigned level, struct weft__job *out_job)
 {
 	weft_pool *pool = worker->pool;
@@ -70,13 +114,6 @@ static bool take_shared(struct weft__worker *worker, unsigned level, struct weft
 	if (taken) {
 		weft__job_begin(out_job);
 		weft__room_give(pool, 1, &wakes);
-		if (level == WEFT__LEVEL_NORMAL) {
-			uint32_t share = weft__jobs_count(shared) / (seats_held(pool) + 1);
-
-			weft__jobs_enter(&worker->seat->own);
-			move(pool, shared, worker->seat, share);
-			weft__jobs_leave(&worker->seat->own);
-		}
 	}
 	if (level == WEFT__LEVEL_HIGH && !weft__jobs_has(shared, WEFT__LEVEL_HIGH))
 		weft__pool_attention(pool, 0, WEFT__ATTENTION_URGENT);
@@ -231,9 +268,8 @@ bool weft__take(struct weft__worker *worker, struct weft__job *out_job)
 	if (unlikely((attention & WEFT__ATTENTION_URGENT) != 0) &&
 	    take_shared(worker, WEFT__LEVEL_HIGH, out_job))
 		return true;
-	return weft__own_take(pool, seat, out_job) ||
-	       take_shared(worker, WEFT__LEVEL_NORMAL, out_job) || steal(worker, out_job) ||
-	       take_shared(worker, WEFT__LEVEL_LOW, out_job);
+	return weft__own_take(pool, seat, out_job) || refill(worker, out_job) ||
+	       steal(worker, out_job) || take_shared(worker, WEFT__LEVEL_LOW, out_job);
 }
 
 static bool search_begin(struct weft__worker *worker)
