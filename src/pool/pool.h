@@ -288,9 +288,10 @@ void weft__pool_wake_slow(weft_pool *pool);
 void weft__pool_wake_seat(weft_pool *pool, struct weft__seat *seat);
 void weft__seat_give_up(struct weft__worker *worker); /* in a task that will wait */
 void weft__seat_regain(struct weft__worker *worker);
-/* these three with pool->lock held */
+/* these four with pool->lock held */
 void weft__seat_settle(struct weft__seat *seat, struct weft__worker *worker);
 void weft__seat_add_idle(weft_pool *pool, struct weft__seat *seat);
+void weft__seat_drop(weft_pool *pool, struct weft__seat *seat);
 void weft__seat_remove_idle(weft_pool *pool, struct weft__seat *seat);
 
 static inline void weft__pool_wakes_add(struct weft__wakes *wakes, struct weft_thread *thread)
@@ -341,6 +342,7 @@ uint64_t weft__route_mix(uint64_t key);
 /* ---- task.c */
 struct weft__task_store *weft__task_store_create(void);
 void weft__task_store_close(struct weft__task_store *store);
+struct weft_task *weft__task_store_take(struct weft__task_store *store); /* NULL: no memory */
 void weft__task_store_orphan(struct weft__task_store *store);
 struct weft_task *weft__task_create(weft_pool *pool, weft_function *function, void *arg,
 				    weft_batch *batch, bool has_handle); /* NULL: no memory */

@@ -8,22 +8,7 @@
 #include "base/panic.h"
 #include "pool/lane.h"
 #include "pool/own.h"
-#include "pool/pool.h"
-
-enum when_full { FULL_AS_POOL, FULL_REFUSE };
-
-struct submission {
-	weft_pool *pool;
-	struct weft__worker *worker; /* NULL: from outside */
-	weft_function *function;     /* as in a job */
-	void *arg;
-	struct weft_task *task; /* its record, or NULL */
-	unsigned level;
-	uint64_t key;
-	weft_batch *batch;
-	weft_pool_full when_full;
-	int64_t deadline_ns;
-};
+#include "pool/submit.h"
 
 static inline struct weft__worker *worker_of(weft_pool *pool)
 {
@@ -87,7 +72,7 @@ static int push_own(weft_pool *pool, struct weft__worker *worker, weft_function 
 /* ---- through the shared lock */
 
 /* With shared.lock held. *out_seat: where it went; NULL: into the shared queue. */
-static int push_locked(struct submission *submission, struct weft__seat **out_seat)
+static int push_locked(struct weft__submission *submission, struct weft__seat **out_seat)
 {
 	weft_pool *pool = submission->pool;
 	struct weft__jobs *queue = &pool->shared;
@@ -117,7 +102,7 @@ static int push_locked(struct submission *submission, struct weft__seat **out_se
 }
 
 /* With shared.lock held. */
-static bool is_closed(const struct submission *submission)
+bool weft__submit_is_closed(const struct weft__submission *submission)
 {
 	uint32_t attention = submission->pool->attention;
 
@@ -127,14 +112,14 @@ static bool is_closed(const struct submission *submission)
 }
 
 /* -EAGAIN: full. With the lock held, which it drops, unless it is full. */
-static int admit(struct submission *submission)
+int weft__submit_admit(struct weft__submission *submission)
 {
 	weft_pool *pool = submission->pool;
 	struct weft__wakes wakes = { NULL, NULL };
 	struct weft__seat *seat;
 	int error;
 
-	if (unlikely(is_closed(submission))) {
+	if (unlikely(weft__submit_is_closed(submission))) {
 		weft__jobs_unlock(&pool->shared);
 		return -ESHUTDOWN;
 	}
@@ -159,165 +144,13 @@ static int admit(struct submission *submission)
 	return 0;
 }
 
-/* ---- when it is full */
-
-/* In a submitter that is no worker of the pool, which a drain waits for all the same. With
- * shared.lock held, which it drops. */
-static int run_outside(struct submission *submission)
-{
-	weft_pool *pool = submission->pool;
-	struct weft_task *task = submission->task;
-	struct weft__outside_run run = { .thread = weft__self() };
-	struct weft__wakes wakes = { NULL, NULL };
-
-	pool->submitted++;
-	if (submission->batch != NULL)
-		weft__batch_add(submission->batch, task);
-	weft__spin_lock(&pool->lock);
-	pool->busy++;
-	weft__list_push(&pool->outside, &run.link);
-	weft__spin_unlock(&pool->lock);
-	weft__jobs_unlock(&pool->shared);
-	atomic_add_relaxed(&pool->run_outside, 1);
-	if (task != NULL) {
-		if (task->lane == NULL) /* else it has begun */
-			weft__task_leave(task, WEFT__TASK_RUNNING);
-		weft__task_run_outside(task);
-	} else {
-		submission->function(submission->arg);
-	}
-	atomic_add_relaxed(&pool->done_outside, 1);
-	weft__spin_lock(&pool->lock);
-	weft__list_remove(&run.link);
-	if (--pool->busy == 0)
-		weft__pool_tell_idle(pool, &wakes);
-	weft__spin_unlock(&pool->lock);
-	weft__wakes_ready(&wakes);
-	return 0;
-}
-
-/* Closed is what a drain has closed; a task of the pool may still, and no other comes here then. A
- * task that has begun its lane runs even if the pool is stopped now: it began before that, under
- * shared.lock. */
-static int run_here(struct submission *submission)
-{
-	weft_pool *pool = submission->pool;
-	struct weft_task *task = submission->task;
-	bool has_begun = task != NULL && task->lane != NULL;
-
-	if (!has_begun && (atomic_load_relaxed(&pool->attention) & WEFT__ATTENTION_STOP) != 0)
-		return -ESHUTDOWN;
-	if (submission->batch != NULL)
-		weft__batch_add(submission->batch, task);
-	if (task != NULL && !has_begun)
-		weft__task_leave(task, WEFT__TASK_RUNNING);
-	atomic_bump(&submission->worker->submitted, 1);
-	atomic_bump(&submission->worker->run_here, 1);
-	weft__worker_run(submission->worker, submission->function, submission->arg);
-	return 0;
-}
-
-/* With shared.lock held, which it drops. 0: there may be room now. */
-static int wait_for_room(struct submission *submission)
-{
-	struct weft__worker *worker = submission->worker;
-	int code;
-
-	if (worker == NULL)
-		return weft__room_wait(submission->pool, submission->deadline_ns);
-	weft__jobs_unlock(&submission->pool->shared);
-	weft__seat_give_up(worker);
-	weft__jobs_lock(&submission->pool->shared);
-	if (is_closed(submission)) {
-		weft__jobs_unlock(&submission->pool->shared);
-		code = -ESHUTDOWN;
-	} else {
-		code = weft__room_wait(submission->pool, submission->deadline_ns);
-	}
-	weft__seat_regain(worker);
-	return code;
-}
-
-static bool runs_here(const struct submission *submission)
-{
-	if (submission->worker == NULL)
-		return false;
-	if (submission->when_full == WEFT_POOL_RUN)
-		return true;
-	return submission->when_full == WEFT_POOL_WAIT && submission->deadline_ns == WEFT_FOREVER &&
-	       weft__worker_has_stack(submission->worker);
-}
-
-/* By key, and full: with shared.lock held, which it drops. -EAGAIN: another of its key runs; 0 and
- * *out_again: there may be room now. */
-static int run_in_lane(struct submission *submission, bool *out_again)
-{
-	weft_pool *pool = submission->pool;
-	struct weft_task *first;
-	int error =
-		weft__lane_run(pool, submission->worker, submission->key, submission->task, &first);
-
-	*out_again = false;
-	if (error == 0 && submission->worker == NULL)
-		return run_outside(submission);
-	weft__jobs_unlock(&pool->shared);
-	if (error == 0)
-		return run_here(submission);
-	if (first == NULL)
-		return error;
-	*out_again = true;
-	weft__task_run_queued(submission->worker, first);
-	return 0;
-}
-
-static int submit_slow(struct submission *submission)
-{
-	weft_pool *pool = submission->pool;
-	struct weft__worker *worker = submission->worker;
-	bool again;
-	int error;
-
-	for (;;) {
-		weft__jobs_lock(&pool->shared);
-		error = admit(submission);
-		if (error != -EAGAIN)
-			return error;
-		if (submission->when_full == WEFT_POOL_REFUSE) {
-			pool->refused++;
-			weft__jobs_unlock(&pool->shared);
-			return -EAGAIN;
-		}
-		if (pool->route == WEFT_ROUTE_KEY &&
-		    (runs_here(submission) || submission->when_full == WEFT_POOL_RUN)) {
-			error = run_in_lane(submission, &again);
-			if (again)
-				continue;
-			/* Inside a task, and be it in a submitter: it may be what its key waits
-			 * for, so it must not wait. */
-			if (error != -EAGAIN || weft__pool_is_inside(pool))
-				return error;
-			/* The lock was dropped: there may be room, and it may have been stopped. */
-			weft__jobs_lock(&pool->shared);
-			error = admit(submission);
-			if (error != -EAGAIN)
-				return error;
-		} else if (submission->when_full == WEFT_POOL_RUN && worker == NULL) {
-			return run_outside(submission);
-		} else if (runs_here(submission)) {
-			weft__jobs_unlock(&pool->shared);
-			return run_here(submission);
-		}
-		error = wait_for_room(submission);
-		if (error < 0)
-			return error;
-	}
-}
+/* ---- */
 
 static weft__noinline int submit(weft_pool *pool, weft_function *function, void *arg,
 				 const weft_task_options *options, weft_pool_full when_full,
 				 int64_t deadline_ns, weft_task **out_task)
 {
-	struct submission submission = {
+	struct weft__submission submission = {
 		.pool = pool,
 		.worker = worker_of(pool),
 		.function = function,
@@ -347,15 +180,15 @@ static weft__noinline int submit(weft_pool *pool, weft_function *function, void 
 	}
 	if (submission.worker != NULL && submission.worker->seat != NULL &&
 	    pool->route == WEFT_ROUTE_SHARED && submission.level == WEFT__LEVEL_NORMAL) {
-		bool here = runs_here(&submission);
+		bool here = weft__submit_runs_here(&submission);
 
 		error = push_own(pool, submission.worker, submission.function, submission.arg,
 				 submission.batch, here);
 		if (error == -EAGAIN && here)
-			error = run_here(&submission);
+			error = weft__submit_run_here(&submission);
 	}
 	if (error == -EAGAIN)
-		error = submit_slow(&submission);
+		error = weft__submit_slow(&submission);
 	if (error == 0) {
 		if (out_task != NULL)
 			*out_task = submission.task;
@@ -379,7 +212,7 @@ static weft__noinline int wake_slow(weft_pool *pool)
 static weft__noinline int submit_inside(weft_pool *pool, struct weft__worker *worker,
 					weft_function *function, void *arg)
 {
-	struct submission submission = {
+	struct weft__submission submission = {
 		.pool = pool,
 		.worker = worker,
 		.function = function,
@@ -388,15 +221,15 @@ static weft__noinline int submit_inside(weft_pool *pool, struct weft__worker *wo
 		.when_full = pool->when_full,
 		.deadline_ns = WEFT_FOREVER,
 	};
-	bool here = runs_here(&submission);
+	bool here = weft__submit_runs_here(&submission);
 	int error;
 
 	if (here && worker->seat->credit == 0 && atomic_load_relaxed(&pool->room) == 0)
-		return run_here(&submission);
+		return weft__submit_run_here(&submission);
 	error = push_own(pool, worker, function, arg, NULL, here);
 	if (error != -EAGAIN)
 		return error;
-	return here ? run_here(&submission) : submit_slow(&submission);
+	return here ? weft__submit_run_here(&submission) : weft__submit_slow(&submission);
 }
 
 static weft__noinline int submit_any(weft_pool *pool, weft_function *function, void *arg,
