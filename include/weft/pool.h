@@ -7,7 +7,8 @@
  *
  * Progress: waiting inside a task for tasks of the same pool never deadlocks: the waiting worker
  * runs the awaited task itself if nobody has begun it, and is replaced by another worker while it
- * must wait for one that runs elsewhere.
+ * must wait for one that runs elsewhere. (A circle of waits has no end: two tasks that wait for
+ * each other; with WEFT_ROUTE_KEY also two that wait for tasks behind each other, by key.)
  * Order: what was written before the submit is seen by the task, what the task wrote by whoever
  * waited for it.
  */
@@ -32,21 +33,22 @@ typedef enum weft_route {
 	WEFT_ROUTE_SHARED,
 	WEFT_ROUTE_ROUND_ROBIN,  /* each worker in turn */
 	WEFT_ROUTE_LEAST_LOADED, /* the worker with the fewest tasks queued and running */
-	/* the same key, the same worker: tasks of one key run one at a time, in order */
+	/* the same key, the same worker: tasks of one key run one at a time, in order; its
+	 * priority says which key is next */
 	WEFT_ROUTE_KEY,
 	WEFT_ROUTE_FUNCTION, /* route_function decides */
 } weft_route;
 
 typedef enum weft_pool_full {
 	/* the default: submit waits for room (inside a task of the same pool: runs the task
-	 * there) */
+	 * there, or, by key, what must run before it) */
 	WEFT_POOL_WAIT,
 	WEFT_POOL_REFUSE, /* -EAGAIN */
 	WEFT_POOL_RUN,    /* the submitter runs it at once */
 } weft_pool_full;
 
 /* Returns the worker, from 0 to worker_count - 1 (anything else is taken modulo worker_count).
- * Called by submitters, several at once. */
+ * Called by submitters, several at once, with nothing of the pool locked. */
 typedef unsigned weft_route_function(void *route_arg, uint64_t key, unsigned worker_count);
 
 typedef struct weft_pool_options {
@@ -95,9 +97,11 @@ WEFT_API int weft_pool_destroy(weft_pool *pool);
  * Submits function(arg).
  *   out_task   NULL (cheapest), or where the handle goes; a handle is given back by weft_task_wait
  *              or weft_task_release
- * Returns 0; -EAGAIN: full and WEFT_POOL_REFUSE; -ESHUTDOWN: draining (and not from inside a task)
- *   or stopped; -ENOMEM; _until: -ETIMEDOUT: no room by then; _try: -EAGAIN when full, whatever
- *   when_full says.
+ *              or weft_task_release, and may be kept for longer than the pool
+ * Returns 0; -EINVAL: no function, or a priority that there is not; -EAGAIN: full and
+ *   WEFT_POOL_REFUSE, or full inside a task while another task of that key runs; -ESHUTDOWN:
+ *   draining (and not from inside a task) or stopped; -ENOMEM; _until: -ETIMEDOUT: no room by then;
+ *   _try: -EAGAIN when full, whatever when_full says.
  * Cost: bench pool-outside, pool-inside.
  */
 WEFT_API int weft_pool_submit(weft_pool *pool, weft_function *function, void *arg,
@@ -126,8 +130,9 @@ WEFT_API int weft_pool_resize(weft_pool *pool, unsigned workers);
 WEFT_API void weft_pool_stats_get(weft_pool *pool, weft_pool_stats *out_stats);
 
 /* Waits for the end of the task and gives the handle back. Returns 0 and the function's result;
- * -ECANCELED: it was cancelled before it began; _try: -EBUSY; _until: -ETIMEDOUT (for these two the
- * handle stays). */
+ * -ECANCELED: it was cancelled before it began; -EDEADLK: from inside that task; _try: -EBUSY;
+ * _until: -ETIMEDOUT (for these three the handle stays). _until inside a task leaves it to another
+ * worker, since it may take longer. */
 WEFT_API int weft_task_wait(weft_task *task, int *out_result);
 WEFT_API int weft_task_wait_try(weft_task *task, int *out_result);
 WEFT_API int weft_task_wait_until(weft_task *task, int64_t deadline_ns, int *out_result);
@@ -143,7 +148,8 @@ WEFT_API void weft_task_release(weft_task *task);
 WEFT_API bool weft_task_is_cancelled(void);
 
 /* A batch. weft_batch_wait waits until every task submitted with it has ended and returns the first
- * negative result (or -ECANCELED), else 0; it can be used again then. */
+ * negative result (or -ECANCELED), else 0; it can be used again then. -EDEADLK: from inside one of
+ * its tasks; _until: -ETIMEDOUT. */
 WEFT_API int weft_batch_create(weft_batch **out_batch);
 WEFT_API int weft_batch_wait(weft_batch *batch);
 WEFT_API int weft_batch_wait_until(weft_batch *batch, int64_t deadline_ns);

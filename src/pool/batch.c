@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/panic.h"
 #include "pool/pool.h"
 
 int weft_batch_create(weft_batch **out_batch)
@@ -204,5 +205,7 @@ int64_t weft_batch_cancel(weft_batch *batch)
 void weft_batch_destroy(weft_batch *batch)
 {
 	weft_batch_wait(batch);
+	if (count_pending(batch) != 0)
+		weft__panic("batch %p: destroyed by one of its own tasks", (void *)batch);
 	free(batch);
 }

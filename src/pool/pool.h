@@ -336,6 +336,8 @@ static inline bool weft__credit_add(weft_pool *pool, struct weft__seat *seat)
 
 /* ---- route.c */
 struct weft__seat *weft__route(weft_pool *pool, uint64_t key); /* with shared.lock held */
+/* The program's function, which may do as it likes: with no lock held. */
+unsigned weft__route_ask(weft_pool *pool, uint64_t key);
 struct weft__seat *weft__route_key(weft_pool *pool, uint64_t key);
 uint64_t weft__route_mix(uint64_t key);
 

@@ -47,8 +47,8 @@ static struct weft__seat *route(weft_pool *pool, uint64_t key)
 		return pool->seats[least_loaded(pool, width)];
 	case WEFT_ROUTE_KEY:
 		return weft__route_key(pool, key);
-	case WEFT_ROUTE_FUNCTION:
-		return pool->seats[pool->route_function(pool->route_arg, key, width) % width];
+	case WEFT_ROUTE_FUNCTION: /* it was asked before */
+		return pool->seats[key % width];
 	case WEFT_ROUTE_SHARED:
 		break;
 	}
@@ -66,11 +66,29 @@ struct weft__seat *weft__route(weft_pool *pool, uint64_t key)
 	unsigned width = atomic_load_relaxed(&pool->width);
 
 	/* An elastic pool in which the task would have to wait: one more, and ask again. */
-	if (unlikely(width < atomic_load_relaxed(&pool->limit)) && !is_free(seat)) {
+	if (unlikely(width < atomic_load_relaxed(&pool->limit)) && !is_free(seat) &&
+	    pool->route != WEFT_ROUTE_FUNCTION) {
 		if (pool->route == WEFT_ROUTE_ROUND_ROBIN)
 			pool->turn = width;
 		atomic_store_release(&pool->width, width + 1);
 		seat = route(pool, key);
 	}
 	return seat;
+}
+
+static unsigned ask(weft_pool *pool, uint64_t key, unsigned width)
+{
+	return pool->route_function(pool->route_arg, key, width) % width;
+}
+
+unsigned weft__route_ask(weft_pool *pool, uint64_t key)
+{
+	unsigned width = atomic_load_acquire(&pool->width);
+	unsigned index = ask(pool, key, width);
+
+	if (likely(width >= atomic_load_relaxed(&pool->limit)) || is_free(pool->seats[index]))
+		return index;
+	/* Several at once may widen it by one. */
+	atomic_store_release(&pool->width, width + 1);
+	return ask(pool, key, width + 1);
 }

@@ -170,6 +170,8 @@ static weft__noinline int submit(weft_pool *pool, weft_function *function, void 
 		submission.key = options->key;
 		submission.batch = options->batch;
 	}
+	if (pool->route == WEFT_ROUTE_FUNCTION)
+		submission.key = weft__route_ask(pool, submission.key);
 	if (out_task != NULL || submission.batch != NULL || pool->route == WEFT_ROUTE_KEY) {
 		submission.task =
 			weft__task_create(pool, function, arg, submission.batch, out_task != NULL);

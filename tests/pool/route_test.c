@@ -128,6 +128,54 @@ static void the_program_routes_by_its_function(void **state)
 	weft_pool_destroy(pool);
 }
 
+struct lock_route {
+	weft_mutex lock;
+	weft_pool *pool;
+};
+
+/* Waits for a lock whose holder submits, and submits itself. */
+static unsigned by_lock(void *arg, uint64_t key, unsigned workers)
+{
+	struct lock_route *route = arg;
+	long unused = 0;
+
+	(void)workers;
+	weft_mutex_lock(&route->lock);
+	weft_mutex_unlock(&route->lock);
+	if (key == 7)
+		assert_int_equal(weft_pool_submit(route->pool, return_it, &unused, NULL, NULL), 0);
+	return 0;
+}
+
+static int submit_seven(void *arg)
+{
+	struct lock_route *route = arg;
+
+	return weft_pool_submit(route->pool, return_it, NULL, &(weft_task_options){ .key = 7 },
+				NULL);
+}
+
+static void the_programs_function_may_wait_and_submit(void **state)
+{
+	struct lock_route route = { .lock = WEFT_MUTEX_INIT };
+	weft_thread *thread;
+	int result = -1;
+
+	(void)state;
+	route.pool = make_pool(&(weft_pool_options){ .workers = 1,
+						     .route = WEFT_ROUTE_FUNCTION,
+						     .route_function = by_lock,
+						     .route_arg = &route });
+	weft_mutex_lock(&route.lock);
+	assert_int_equal(weft_thread_spawn(submit_seven, &route, NULL, &thread), 0);
+	weft_sleep(WEFT_MS); /* likely it waits in the function now: nothing of the pool is held */
+	assert_int_equal(stats_of(route.pool).submitted, 0);
+	weft_mutex_unlock(&route.lock);
+	assert_int_equal(weft_thread_join(thread, &result), 0);
+	assert_int_equal(result, 0);
+	assert_int_equal(weft_pool_destroy(route.pool), 0);
+}
+
 /* ---- by key */
 
 #define KEYS 16
@@ -353,6 +401,7 @@ int main(void)
 		cmocka_unit_test(round_robin_goes_round_while_all_idle),
 		cmocka_unit_test(least_loaded_passes_over_the_busy),
 		cmocka_unit_test(the_program_routes_by_its_function),
+		cmocka_unit_test(the_programs_function_may_wait_and_submit),
 		cmocka_unit_test(tasks_of_a_key_run_in_order_and_alone),
 		cmocka_unit_test(a_key_stays_with_its_worker),
 		cmocka_unit_test(a_key_stays_alone_while_its_task_blocks),
