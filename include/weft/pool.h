@@ -96,7 +96,6 @@ WEFT_API int weft_pool_destroy(weft_pool *pool);
 /*
  * Submits function(arg).
  *   out_task   NULL (cheapest), or where the handle goes; a handle is given back by weft_task_wait
- *              or weft_task_release
  *              or weft_task_release, and may be kept for longer than the pool
  * Returns 0; -EINVAL: no function, or a priority that there is not; -EAGAIN: full and
  *   WEFT_POOL_REFUSE, or full inside a task while another task of that key runs; -ESHUTDOWN:

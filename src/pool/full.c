@@ -50,7 +50,7 @@ int weft__submit_run_here(struct weft__submission *submission)
 	struct weft_task *task = submission->task;
 	bool has_begun = task != NULL && task->lane != NULL;
 
-	if (!has_begun && (atomic_load_relaxed(&pool->attention) & WEFT__ATTENTION_STOP) != 0)
+	if (!has_begun && weft__pool_is_stopped(pool))
 		return -ESHUTDOWN;
 	if (submission->batch != NULL)
 		weft__batch_add(submission->batch, task);

@@ -143,7 +143,8 @@ struct weft_task *weft__lane_take(struct weft__worker *worker, struct weft__seat
 	if (atomic_load_relaxed(&seat->lane_count) == 0)
 		return NULL;
 	weft__spin_lock(&pool->keys.lock);
-	for (unsigned level = 0; level < WEFT_PRIORITY_COUNT; level++)
+	for (unsigned level = 0; level < WEFT_PRIORITY_COUNT && !weft__pool_is_stopped(pool);
+	     level++)
 		mask |= (unsigned)!weft__list_is_empty(&seat->lanes[level]) << level;
 	if (mask != 0) {
 		struct weft__list *ready =

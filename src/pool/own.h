@@ -26,7 +26,8 @@ static inline bool weft__own_take(weft_pool *pool, struct weft__seat *seat,
 	if (weft__jobs_count(&seat->own) == 0)
 		return false;
 	weft__jobs_enter(&seat->own);
-	taken = weft__jobs_pop(&seat->own, WEFT__LEVEL_NORMAL, out_job);
+	taken = !weft__pool_is_stopped(pool) &&
+		weft__jobs_pop(&seat->own, WEFT__LEVEL_NORMAL, out_job);
 	if (likely(taken)) {
 		weft__job_begin(out_job);
 		flush = weft__credit_add(pool, seat);
@@ -54,7 +55,7 @@ static weft__always_inline bool weft__own_push(weft_pool *pool, struct weft__wor
 	if (likely(atomic_load_acquire(&own->lock) == 0)) {
 		last = own->levels[WEFT__LEVEL_NORMAL].last;
 		if (likely(seat->credit != 0 && last != NULL && last->tail != WEFT__CHUNK_JOBS &&
-			   (atomic_load_relaxed(&pool->attention) & WEFT__ATTENTION_STOP) == 0)) {
+			   !weft__pool_is_stopped(pool))) {
 			atomic_store_relaxed(&seat->credit, seat->credit - 1);
 			last->jobs[last->tail].function = function;
 			last->jobs[last->tail].arg = arg;
@@ -102,13 +103,15 @@ static weft__always_inline bool weft__own_take_plain(weft_pool *pool, struct wef
 	struct weft__jobs *own = &seat->own;
 	bool taken = false;
 
-	if (unlikely(atomic_load_relaxed(&pool->attention) != 0 || weft__jobs_count(own) == 0 ||
+	if (unlikely(weft__jobs_count(own) == 0 ||
 		     seat->tick % WEFT__POOL_FAIR_EVERY == WEFT__POOL_FAIR_EVERY - 1 ||
 		     !weft__sys_has_heavy_barrier))
 		return false;
 	atomic_store_relaxed(&own->inside, 1u);
 	atomic_compiler_barrier(); /* BIAS */
-	if (likely(atomic_load_acquire(&own->lock) == 0 && seat->credit + 1 < pool->credit_max))
+	if (likely(atomic_load_acquire(&own->lock) == 0 &&
+		   atomic_load_relaxed(&pool->attention) == 0 &&
+		   seat->credit + 1 < pool->credit_max))
 		taken = weft__own_pop(own, out_job);
 	if (likely(taken)) {
 		seat->tick++;

@@ -247,6 +247,12 @@ struct weft_pool {
 	uint64_t past_submitted, past_completed, past_cancelled, past_run_here, past_stolen;
 };
 
+/* Under a queue's lock: once that queue is swept, it says so for good. */
+static inline bool weft__pool_is_stopped(weft_pool *pool)
+{
+	return (atomic_load_relaxed(&pool->attention) & WEFT__ATTENTION_STOP) != 0;
+}
+
 /* ---- worker.c */
 extern const struct weft__blocking_table weft__pool_blocking_table;
 

@@ -141,7 +141,7 @@ static bool waits_for_home(const weft_pool *pool, const struct weft__seat *seat)
  * wake each other until it has.) */
 static bool is_ending(const weft_pool *pool)
 {
-	return pool->ending || (atomic_load_relaxed(&pool->attention) & WEFT__ATTENTION_STOP) != 0;
+	return pool->ending || weft__pool_is_stopped(pool);
 }
 
 /* ---- wakes */

@@ -9,8 +9,10 @@
  * whose submitter has yet to wake somebody, is in that queue.
  *
  * Stop sets STOP under shared.lock and then empties the queues, the shared one first. Every section
- * in which a job is put into a queue, or moved, reads STOP under that queue's lock: it comes before
- * the sweep of that queue, and the sweep finds the job, or after it, and sees STOP.
+ * in which a job is put into a queue, moved or taken reads STOP under that queue's lock: it comes
+ * before the sweep of that queue, and the sweep finds the job (or the job has begun), or after it,
+ * and sees STOP. So nothing begins out of a queue that is being swept: not the last of it, which
+ * many before it have made room for.
  */
 #include <errno.h>
 #include <stdlib.h>

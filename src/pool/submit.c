@@ -49,7 +49,7 @@ static int push_own(weft_pool *pool, struct weft__worker *worker, weft_function 
 		weft__jobs_enter(&seat->own);
 	}
 	/* In the same section as the push: a stop sweeps this queue before it or after it. */
-	if (unlikely((atomic_load_relaxed(&pool->attention) & WEFT__ATTENTION_STOP) != 0)) {
+	if (unlikely(weft__pool_is_stopped(pool))) {
 		weft__jobs_leave(&seat->own);
 		return -ESHUTDOWN;
 	}

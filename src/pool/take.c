@@ -52,7 +52,7 @@ static uint32_t seats_held(weft_pool *pool)
 static uint32_t move(weft_pool *pool, struct weft__jobs *from, struct weft__seat *seat,
 		     uint32_t count)
 {
-	if (count == 0 || (atomic_load_acquire(&pool->attention) & WEFT__ATTENTION_STOP) != 0)
+	if (count == 0 || weft__pool_is_stopped(pool))
 		return 0;
 	if (count > WEFT__POOL_MOVE_MAX)
 		count = WEFT__POOL_MOVE_MAX;
@@ -99,7 +99,9 @@ static bool refill(struct weft__worker *worker, struct weft__job *out_job)
 	return count != 0 && weft__own_take(pool, seat, out_job);
 }
 
-/* One of that level. */
+#define FIRST_LEVEL WEFT_PRIORITY_COUNT
+
+/* One of that level, or of the first level that has one. */
 static bool take_shared(struct weft__worker *worker, unsigned level, struct weft__job *out_job)
 {
 	weft_pool *pool = worker->pool;
@@ -110,7 +112,10 @@ static bool take_shared(struct weft__worker *worker, unsigned level, struct weft
 	if (weft__jobs_count(shared) == 0)
 		return false;
 	weft__jobs_lock(shared);
-	taken = weft__jobs_pop(shared, level, out_job);
+	if (level == FIRST_LEVEL)
+		level = weft__jobs_first_level(shared);
+	taken = level < WEFT_PRIORITY_COUNT && !weft__pool_is_stopped(pool) &&
+		weft__jobs_pop(shared, level, out_job);
 	if (taken) {
 		weft__job_begin(out_job);
 		weft__room_give(pool, 1, &wakes);
@@ -152,7 +157,8 @@ static bool steal_from(struct weft__worker *worker, struct weft__seat *victim,
 		weft__jobs_unlock(&victim->own);
 		return false;
 	}
-	taken = weft__jobs_pop(&victim->own, WEFT__LEVEL_NORMAL, out_job);
+	taken = !weft__pool_is_stopped(pool) &&
+		weft__jobs_pop(&victim->own, WEFT__LEVEL_NORMAL, out_job);
 	if (taken) {
 		weft__job_begin(out_job);
 		flush = weft__credit_add(pool, seat);
@@ -191,14 +197,16 @@ unsigned weft__level_choose(unsigned tick, unsigned mask)
 	return (unsigned)__builtin_ctz(lower);
 }
 
-static bool pop_inbox(struct weft__jobs *inbox, unsigned tick, struct weft__job *out_job)
+static bool pop_inbox(weft_pool *pool, struct weft__jobs *inbox, unsigned tick,
+		      struct weft__job *out_job)
 {
 	unsigned mask = 0;
 
 	if (weft__jobs_count(inbox) == 0)
 		return false;
 	weft__jobs_lock(inbox);
-	for (unsigned level = 0; level < WEFT_PRIORITY_COUNT; level++)
+	for (unsigned level = 0; level < WEFT_PRIORITY_COUNT && !weft__pool_is_stopped(pool);
+	     level++)
 		mask |= (unsigned)weft__jobs_has(inbox, level) << level;
 	if (mask != 0) {
 		weft__jobs_pop(inbox, weft__level_choose(tick, mask), out_job);
@@ -221,7 +229,7 @@ static bool take_routed_to(struct weft__worker *worker, struct weft__seat *from,
 		if (task == NULL)
 			return false;
 		*out_job = (struct weft__job){ weft__task_run, task };
-	} else if (!pop_inbox(&from->inbox, seat->tick, out_job)) {
+	} else if (!pop_inbox(worker->pool, &from->inbox, seat->tick, out_job)) {
 		return false;
 	}
 	weft__jobs_enter(&seat->own);
@@ -254,7 +262,7 @@ bool weft__take(struct weft__worker *worker, struct weft__job *out_job)
 	uint32_t attention = atomic_load_relaxed(&pool->attention);
 
 	if (unlikely(attention != 0)) {
-		if ((attention & WEFT__ATTENTION_STOP) != 0 ||
+		if ((attention & WEFT__ATTENTION_STOP) != 0 || /* a hint; each take below asks */
 		    seat->index >= atomic_load_relaxed(&pool->limit))
 			return false;
 		if ((attention & WEFT__ATTENTION_ROOM) != 0)
@@ -268,8 +276,9 @@ bool weft__take(struct weft__worker *worker, struct weft__job *out_job)
 	if (unlikely((attention & WEFT__ATTENTION_URGENT) != 0) &&
 	    take_shared(worker, WEFT__LEVEL_HIGH, out_job))
 		return true;
+	/* At last what is first: there may be more now than when refill looked. */
 	return weft__own_take(pool, seat, out_job) || refill(worker, out_job) ||
-	       steal(worker, out_job) || take_shared(worker, WEFT__LEVEL_LOW, out_job);
+	       steal(worker, out_job) || take_shared(worker, FIRST_LEVEL, out_job);
 }
 
 static bool search_begin(struct weft__worker *worker)

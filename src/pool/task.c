@@ -171,7 +171,7 @@ bool weft_task_is_cancelled(void)
 
 	if (worker == NULL || worker->depth == 0)
 		return false;
-	if ((atomic_load_relaxed(&worker->pool->attention) & WEFT__ATTENTION_STOP) != 0)
+	if (weft__pool_is_stopped(worker->pool))
 		return true;
 	return worker->frame != NULL && worker->frame->task != NULL &&
 	       (atomic_load_relaxed(&worker->frame->task->state) & WEFT__TASK_TOLD) != 0;

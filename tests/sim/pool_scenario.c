@@ -253,6 +253,41 @@ static void stopping_loses_none(void *arg)
 	engine_check_clean();
 }
 
+/* ---- a stop takes the queue from the front: what is last in it does not begin instead */
+
+static int note_run(void *arg)
+{
+	atomic_add_relaxed((int32_t *)arg, 1);
+	engine_dawdle();
+	return 0;
+}
+
+static void a_stop_lets_nothing_overtake(void *arg)
+{
+	const weft_pool_options options = {
+		.kind = weft__sim_choose(2) ? WEFT_KERNEL : WEFT_LIGHT,
+		.workers = 1,
+		.route = (weft_route)weft__sim_choose(4),
+	};
+	const weft_task_options low = { .priority = -1, .key = 100 };
+	int32_t runs = 0, low_runs = 0;
+	weft_pool *pool;
+
+	(void)arg;
+	engine_watch();
+	weft__sim_check(weft_pool_create(&options, &pool) == 0);
+	for (uint64_t i = 0; i < 4; i++)
+		weft__sim_check(weft_pool_submit(pool, note_run, &runs,
+						 &(weft_task_options){ .key = i }, NULL) == 0);
+	weft__sim_check(weft_pool_submit(pool, note_run, &low_runs, &low, NULL) == 0);
+	for (unsigned i = weft__sim_choose(6); i > 0; i--)
+		engine_dawdle();
+	weft__sim_check(weft_pool_stop(pool) == 5 - runs - low_runs);
+	weft__sim_check(low_runs == 0 || runs == 4);
+	weft__sim_check(weft_pool_destroy(pool) == 0);
+	engine_check_clean();
+}
+
 /* ---- batches, within a scheduler, while the pool is resized and drained */
 
 static int in_batch(void *arg)
@@ -473,6 +508,9 @@ const struct scenario pool_scenarios[] = {
 	  .options = { .spurious = 20, .eintr = 20 } },
 	{ .name = "stopping-loses-none",
 	  .run = stopping_loses_none,
+	  .options = { .spurious = 20, .eintr = 20 } },
+	{ .name = "a-stop-lets-nothing-overtake",
+	  .run = a_stop_lets_nothing_overtake,
 	  .options = { .spurious = 20, .eintr = 20 } },
 	{ .name = "every-worker-gets-a-hog",
 	  .run = every_worker_gets_a_hog,
