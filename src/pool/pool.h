@@ -248,7 +248,7 @@ struct weft_pool {
 };
 
 /* Under a queue's lock: once that queue is swept, it says so for good. */
-static inline bool weft__pool_is_stopped(weft_pool *pool)
+static inline bool weft__pool_is_stopped(const weft_pool *pool)
 {
 	return (atomic_load_relaxed(&pool->attention) & WEFT__ATTENTION_STOP) != 0;
 }
