@@ -4,8 +4,10 @@
  *
  *   WEFT_KERNEL  the kernel, 1:1. For long computations and for foreign code that pins itself to
  *                its kernel thread.
- *   WEFT_USER    a weft scheduler; errno, thread_local and pthread_self are its own. Not in this
- *                version: -ENOTSUP.
+ *   WEFT_USER    a weft scheduler; errno, thread_local and pthread_self are its own, so C and C++ code
+ *                runs on it unchanged, and it is switched away by force when its slice has run out.
+ *                The kernel thread's own stay the carrier's: signal mask, alternate stack, gettid,
+ *                affinity, CPU clocks, PI and robust locks, setfsuid, prctl.
  *   WEFT_LIGHT   a weft scheduler; shares errno and thread_local with its carrier. For millions of
  *                small activities written for weft. Across a wait it keeps no address of errno or
  *                of a thread_local, holds no pthread mutex and no stdio lock, and is not inside a
@@ -44,9 +46,10 @@ typedef enum weft_kind {
 typedef struct weft_thread_options {
 	weft_kind kind;
 	const char *name; /* default: the parent's name */
-	/* default: kernel 8 MiB, light 64 KiB; rounded up to a power of two from 16 KiB to 1 GiB */
+	/* default: kernel 8 MiB, user 256 KiB, light 64 KiB; rounded up to a power of two from 16 KiB to 1 GiB */
 	size_t stack_bytes;
-	weft_sched *sched; /* where a light thread runs; default: the parent's scheduler */
+	weft_sched *sched; /* where a user or light thread runs; default: the parent's scheduler */
+	int64_t slice_ns;  /* default: the scheduler's; WEFT_FOREVER: never switched away by force */
 } weft_thread_options;
 
 /*
