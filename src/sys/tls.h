@@ -7,6 +7,13 @@
  *
  * A block is for ever: the library may keep what it gave to it, and links it into a list that
  * cannot be left. So blocks are reused, not freed, and the memory under one is never given back.
+ *
+ * Under the sanitizers, which keep state of their own in the block, user threads share their
+ * carrier's: a block's pointer is NULL there, and all that takes one does nothing.
+ *
+ * fork needs no help: while it runs, the calling thread has its kernel thread's own block (and is
+ * held, and is still what weft__arch_self answers), so that the kernel and the library think of
+ * that one in the child.
  */
 #ifndef WEFT_SYS_TLS_H
 #define WEFT_SYS_TLS_H
@@ -21,36 +28,45 @@ struct weft__tls_layout {
 
 /*
  * Whether there can be such blocks here; looks once, and makes ready what the first one needs. Call
- * it before the first block, from any kernel thread. 0; -ENOTSUP: no, and weft__sys_tls_why says why.
+ * it before the first block, from any kernel thread. 0; -ENOTSUP: no, and weft__sys_tls_why says
+ * why; -ENOMEM, -EAGAIN: not now, ask again.
  */
 int weft__sys_tls_init(struct weft__tls_layout *out_layout);
 const char *weft__sys_tls_why(void); /* one line for a person; "" if there can */
 
 /*
- * Makes a block in [at, at + layout.bytes), which is the caller's for ever. stack_low and stack_bytes: the
- * stack that goes with it, for pthread_getattr_np. *out_pointer: what weft__sys_tls_set wants.
- * -ENOMEM, after which the memory is the caller's again.
+ * Makes a block in [at, at + layout.bytes), which is the caller's for ever. stack_low and
+ * stack_bytes: the stack that goes with it, as the C library is to see it. *out_pointer: what
+ * weft__sys_tls_set wants. -ENOMEM, after which the memory is the caller's again. It waits for
+ * locks of the C library's (malloc's, the list of threads), which a preempted thread may hold: not
+ * from where the caller would keep that thread from going on.
  */
 int weft__sys_tls_create(void *at, void *stack_low, size_t stack_bytes, void **out_pointer);
 
-/* Makes it as new for another thread: every module's image but the library's own, errno, locale,
- * keys. By anyone, while no thread runs with it. */
-void weft__sys_tls_renew(void *pointer);
-
-/* The end of the thread that runs with it, on its stack, before its last switch: destructors of
- * thread_local objects and of keys. They may wait. */
+/*
+ * By the thread that runs with it, on its own stack. begin: before anything else of its, as the
+ * user's own code would run (it may wait, as above): errno, locale, cancellation as in a new
+ * thread; in a block that was used before also every module's thread_locals, the library's own
+ * excepted, which keep what its malloc has. end: before its last switch: destructors of
+ * thread_local objects and of keys, which may wait. On a block that is a kernel thread's own both
+ * do nothing.
+ */
+void weft__sys_tls_begin(void);
 void weft__sys_tls_end(void);
 
-/* The thread pointer. set: everything after it sees the other block, errno and weft__arch_self
- * too. Both async-signal-safe. */
+/* The calling kernel thread's own block is in force: remembers which that is. Once, before its
+ * first set. */
+void weft__sys_tls_adopt(void);
+
+/*
+ * The thread pointer. set: everything after it sees the other block, errno and weft__arch_self too;
+ * NULL: the kernel thread's own. get: never NULL. Both async-signal-safe; set by a thread that is
+ * held (arch/hold.h).
+ */
 void *weft__sys_tls_get(void);
 void weft__sys_tls_set(void *pointer);
 
 /* Sets one word of a block that is not in force: what weft__arch_self answers there. */
 void weft__sys_tls_self_set(void *pointer, void *thread);
-
-/* In fork's child, by the thread that called fork: the kernel's idea of the calling kernel thread (clear_child_tid,
- * robust list) is put back to the carrier's own block. */
-void weft__sys_tls_forked(void *carrier_pointer);
 
 #endif
