@@ -37,12 +37,10 @@ void soak_crowd_differ(struct soak_crowd *crowd, const char *operation, const ch
 		return;
 	va_start(arguments, format);
 	bytes = snprintf(text, sizeof text, "weft soak: DIFFERENCE in %s: ", operation);
-	vsnprintf(text + bytes, sizeof text - (size_t)bytes - 1, format, arguments);
+	vsnprintf(text + bytes, sizeof text - (size_t)bytes, format, arguments);
 	va_end(arguments);
-	strcat(text, "\n");
 	/* Past stdio, which is soaked itself. */
-	if (write(STDERR_FILENO, text, strlen(text)) < 0)
-		return;
+	dprintf(STDERR_FILENO, "%s\n", text);
 	if (before + 1 == PRINTED_MAX)
 		fputs("weft soak: further ones are only counted\n", stderr);
 }

@@ -21,13 +21,14 @@ static char paths[COPIES][4096];
 /* The module stands beside this program. */
 static int open_module(void)
 {
+	static const char name[] = "/soak-module.so";
 	char path[4096];
-	ssize_t bytes = readlink("/proc/self/exe", path, sizeof path - 32);
+	ssize_t bytes = readlink("/proc/self/exe", path, sizeof path - sizeof name);
 
 	if (bytes < 0)
 		return -1;
 	path[bytes] = '\0';
-	strcpy(strrchr(path, '/'), "/soak-module.so");
+	memcpy(strrchr(path, '/'), name, sizeof name);
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 

@@ -20,7 +20,7 @@ int weft__command_soak(int argc, char **argv)
 		return 1;
 	}
 	path[bytes] = '\0';
-	strcpy(strrchr(path, '/'), name);
+	memcpy(strrchr(path, '/'), name, sizeof name);
 	execv(path, argv);
 	if (errno == ENOENT)
 		fprintf(stderr,
