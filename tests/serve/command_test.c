@@ -23,12 +23,7 @@
 #include "folder.h"
 
 #define CONNECTIONS 10000
-/*
- * What is kept for reuse is as much as was ever in use at once, and how many requests wait for a
- * worker at once is chance: mostly nothing grows, sometimes half a megabyte. A leak of 50 bytes a
- * connection would be more than this.
- */
-#define GROWTH_KIB 960
+#define GROWTH_KIB 64
 
 static char *command;
 
