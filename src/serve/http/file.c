@@ -263,8 +263,7 @@ void weft__http_files_fini(struct weft__http_files *files)
 	struct weft__http_file *dropped = NULL;
 
 	while (!weft__list_is_empty(&files->recent))
-		drop_locked(files,
-			    container_of(files->recent.next, struct weft__http_file, recent),
+		drop_locked(files, container_of(files->recent.next, struct weft__http_file, recent),
 			    &dropped);
 	release_all(dropped);
 	close(files->root);
@@ -311,8 +310,7 @@ static void keep(struct weft__http_files *files, struct weft__http_file *file)
 	if (other != NULL)
 		drop_locked(files, other, &dropped);
 	while (files->kept_bytes + file->memory_bytes > files->kept_bytes_max)
-		drop_locked(files,
-			    container_of(files->recent.next, struct weft__http_file, recent),
+		drop_locked(files, container_of(files->recent.next, struct weft__http_file, recent),
 			    &dropped);
 	atomic_add_relaxed(&file->references, 1);
 	file->is_kept = true;
