@@ -11,9 +11,9 @@
  * Under the sanitizers, which keep state of their own in the block, user threads share their
  * carrier's: a block's pointer is NULL there, and all that takes one does nothing.
  *
- * fork needs no help: while it runs, the calling thread has its kernel thread's own block (and is
- * held, and is still what weft__arch_self answers), so that the kernel and the library think of
- * that one in the child.
+ * Whoever calls fork must have its kernel thread's own block in force: the child's kernel thread is
+ * registered with the block that is (its tid, robust mutexes), and the library takes all others'
+ * memory, so also a carrier's own stack, for free.
  */
 #ifndef WEFT_SYS_TLS_H
 #define WEFT_SYS_TLS_H
@@ -24,6 +24,7 @@
 struct weft__tls_layout {
 	size_t bytes; /* that a block needs */
 	size_t align; /* of its first byte; a power of two */
+	bool is_kept; /* false: there are none, and nothing is for ever (a sanitizer's build) */
 };
 
 /*
@@ -66,7 +67,15 @@ void weft__sys_tls_adopt(void);
 void *weft__sys_tls_get(void);
 void weft__sys_tls_set(void *pointer);
 
-/* Sets one word of a block that is not in force: what weft__arch_self answers there. */
+/* Sets one word of a block that is not in force: what weft__arch_self answers there. It stays until
+ * it is set again. */
 void weft__sys_tls_self_set(void *pointer, void *thread);
+
+/*
+ * In fork's child, the kernel thread's own block in force: the library has forgotten the others. It
+ * is told again of `pointer` (NULL: none), whose thread goes on in the child; of others when they
+ * begin.
+ */
+void weft__sys_tls_forked(void *pointer);
 
 #endif

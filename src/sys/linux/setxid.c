@@ -8,21 +8,23 @@
  *
  * The caller itself needs nothing: to the library its kernel thread is one of the others.
  *
- * The library's sigaction refuses its own signal, so the kernel is asked. Where the library has not
- * installed its handler by its first thread (before glibc 2.34), or has none, nothing is wrapped.
+ * The library's sigaction refuses its own signal, so the kernel is asked. Where the library has no
+ * handler after its first thread, nothing is wrapped.
  */
+#include "sys/linux/setxid.h"
+
 #include <signal.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "sys/linux/setxid.h"
 #include "sys/tls.h"
 
 #define SIGNAL 33 /* the second that the library keeps for itself */
 #define MASK_BYTES 8
 
-/* As the kernel has it. */
+/* As the kernel has it, on x86-64 and aarch64. */
 struct action {
 	void (*handler)(int number, siginfo_t *info, void *context);
 	unsigned long flags;
@@ -32,7 +34,6 @@ struct action {
 
 static void (*library_handler)(int number, siginfo_t *info, void *context);
 
-/* Not interrupted by a tick: a tick sees that this signal is blocked meanwhile. */
 static void with_own_block(int number, siginfo_t *info, void *context)
 {
 	void *tp = weft__sys_tls_get();
@@ -42,6 +43,7 @@ static void with_own_block(int number, siginfo_t *info, void *context)
 	weft__sys_tls_set(tp);
 }
 
+/* Every other signal is kept off meanwhile: its handler would see the wrong block. */
 void weft__setxid_wrap(void)
 {
 	struct action action;
@@ -53,5 +55,6 @@ void weft__setxid_wrap(void)
 		return;
 	library_handler = action.handler;
 	action.handler = with_own_block;
+	memset(action.mask, 0xff, sizeof action.mask);
 	(void)syscall(SYS_rt_sigaction, SIGNAL, &action, NULL, MASK_BYTES);
 }
