@@ -11,9 +11,11 @@
  * Under the sanitizers, which keep state of their own in the block, user threads share their
  * carrier's: a block's pointer is NULL there, and all that takes one does nothing.
  *
- * Whoever calls fork must have its kernel thread's own block in force: the child's kernel thread is
- * registered with the block that is (its tid, robust mutexes), and the library takes all others'
- * memory, so also a carrier's own stack, for free.
+ * fork must find the kernel thread's own block in force: the child's kernel thread is registered
+ * with the block that is (its tid, robust mutexes), and the library takes the memory of all others,
+ * a carrier's own stack among them, for free. In the child the library has forgotten our blocks; it
+ * is told again of that which is in force when the handlers of weft__sys_at_fork have run, and of
+ * others when they begin.
  */
 #ifndef WEFT_SYS_TLS_H
 #define WEFT_SYS_TLS_H
@@ -70,12 +72,5 @@ void weft__sys_tls_set(void *pointer);
 /* Sets one word of a block that is not in force: what weft__arch_self answers there. It stays until
  * it is set again. */
 void weft__sys_tls_self_set(void *pointer, void *thread);
-
-/*
- * In fork's child, the kernel thread's own block in force: the library has forgotten the others. It
- * is told again of `pointer` (NULL: none), whose thread goes on in the child; of others when they
- * begin.
- */
-void weft__sys_tls_forked(void *pointer);
 
 #endif

@@ -45,7 +45,3 @@ void weft__sys_tls_set(void *pointer)
 void weft__sys_tls_self_set(void *pointer, void *thread)
 {
 }
-
-void weft__sys_tls_forked(void *pointer)
-{
-}

@@ -70,7 +70,3 @@ void weft__sys_tls_self_set(void *pointer, void *thread)
 {
 	*(void **)pointer = thread;
 }
-
-void weft__sys_tls_forked(void *pointer)
-{
-}
