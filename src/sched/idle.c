@@ -33,7 +33,7 @@
  */
 #include "base/panic.h"
 #include "mem/stack.h"
-#include "sched/engine.h"
+#include "sched/enter.h"
 #include "sys/spin.h"
 
 #define GRACE_NS (10 * WEFT_MS)
@@ -110,8 +110,10 @@ static void poll_now(struct weft__processor *processor, struct weft__carrier *ca
 
 void weft__look_around(struct weft__processor *processor)
 {
+	/* Who calls is inside, so the monitor's mark, if there is one, goes again. */
 	struct weft__carrier *carrier =
-		(struct weft__carrier *)atomic_load_relaxed(&processor->owner);
+		(struct weft__carrier *)(atomic_load_relaxed(&processor->owner) &
+					 ~WEFT__OWNER_BITS);
 	int64_t now_ns = weft__sys_now();
 	int64_t passed_ns = now_ns - processor->clock_ns;
 	struct weft_thread *thread;
@@ -122,6 +124,8 @@ void weft__look_around(struct weft__processor *processor)
 		processor->check_every *= 2;
 	processor->check_at = processor->switches + processor->check_every;
 	atomic_store_relaxed(&processor->clock_ns, now_ns);
+	processor->spent_due = weft__runq_count(&processor->spent) != 0 &&
+			       now_ns - processor->spent_ns > processor->sched->slice_ns;
 	if (weft__wheel_next(&processor->wheel) <= now_ns)
 		fire(carrier, &processor->wheel, now_ns);
 	if (atomic_load_relaxed(&processor->sched->poller.fds) != 0 &&
@@ -205,6 +209,11 @@ static struct weft_thread *steal_from(struct weft__processor *self, struct weft_
 		atomic_bump(&self->steals, count);
 		return weft__runq_pop(&self->queue);
 	}
+	count = weft__runq_steal(&other->spent, &self->spent);
+	if (count != 0) {
+		atomic_bump(&self->steals, count);
+		return weft__runq_pop(&self->spent);
+	}
 	if (weft__wheel_next(&other->wheel) <= self->clock_ns &&
 	    fire(carrier, &other->wheel, self->clock_ns) != 0) {
 		thread = weft__runq_pop(&self->queue);
@@ -241,9 +250,11 @@ static bool work_is_there(struct weft_sched *sched)
 	if (atomic_load_acquire(&sched->global_count) != 0)
 		return true;
 	for (unsigned i = 0; i < sched->processor_count; i++) {
-		struct weft__runq *queue = &sched->processors[i]->queue;
+		struct weft__processor *processor = sched->processors[i];
 
-		if (weft__runq_count(queue) != 0 || atomic_load_acquire(&queue->hot) != NULL)
+		if (weft__runq_count(&processor->queue) != 0 ||
+		    atomic_load_acquire(&processor->queue.hot) != NULL ||
+		    weft__runq_count(&processor->spent) != 0)
 			return true;
 	}
 	return false;
@@ -334,7 +345,11 @@ static bool sleep_idle(struct weft__carrier *carrier)
 
 		atomic_bump(&processor->polls, 1);
 		until_ns = let_go(carrier, until_ns);
+		if (carrier->watch != NULL)
+			weft__sys_watch_pause(carrier->watch);
 		weft__poller_wait(&sched->poller, until_ns, &batch);
+		if (carrier->watch != NULL)
+			weft__sys_watch_resume(carrier->watch);
 		if (!atomic_cas_acq_rel(&processor->owner, &mine, (uintptr_t)carrier)) /* OWNER */
 			carrier->processor = NULL;
 		else if (carrier->is_spare)
@@ -345,6 +360,7 @@ static bool sleep_idle(struct weft__carrier *carrier)
 		atomic_add_acq_rel(&sched->searching, 1);
 		carrier->searching = true;
 	}
+	weft__monitor_busy();
 	atomic_sub_acq_rel(&sched->idle, 1);
 	/* Only now: threads are made ready on the processor, if that is still ours. (OWNER) */
 	if (weft__poller_deliver(&batch))
