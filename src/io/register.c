@@ -187,7 +187,11 @@ static void closing(struct weft__poller *poller)
 	}
 }
 
-static const struct weft__poller_events events = { .event = event, .closing = closing };
+static const struct weft__poller_events events = {
+	.event = event,
+	.closing = closing,
+	.forked = weft__fd_forked,
+};
 
 __attribute__((constructor)) static void fasten(void)
 {

@@ -42,6 +42,8 @@
 #define LOOK_LONG_NS (100 * WEFT_US) /* between two looks around: too long */
 #define LOOK_SHORT_NS (25 * WEFT_US)
 #define POLL_EVERY_NS (100 * WEFT_US)
+/* One of them is the spent thread's own turn: the others have the rest. */
+#define SPENT_SLICES 4
 
 void weft__wake_slow(struct weft_sched *sched)
 {
@@ -125,7 +127,7 @@ void weft__look_around(struct weft__processor *processor)
 	processor->check_at = processor->switches + processor->check_every;
 	atomic_store_relaxed(&processor->clock_ns, now_ns);
 	processor->spent_due = weft__runq_count(&processor->spent) != 0 &&
-			       now_ns - processor->spent_ns > processor->sched->slice_ns;
+			       now_ns - processor->spent_ns > SPENT_SLICES * processor->sched->slice_ns;
 	if (weft__wheel_next(&processor->wheel) <= now_ns)
 		fire(carrier, &processor->wheel, now_ns);
 	if (atomic_load_relaxed(&processor->sched->poller.fds) != 0 &&
