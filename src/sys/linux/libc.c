@@ -58,7 +58,7 @@ struct need {
 	int what;
 };
 
-static size_t rtld_threads;
+static size_t rtld_threads, rtld_slots; /* in what the dynamic linker shares with the library */
 
 static const struct need needs[] = {
 	{ "_thread_db_sizeof_pthread", &weft__libc.record_bytes, A_SIZE },
@@ -75,7 +75,15 @@ static const struct need needs[] = {
 	{ "_thread_db_pthread_key_data_data", &weft__libc.value_data, AN_OFFSET },
 	{ "_thread_db_pthread_key_data_level2_data", &weft__libc.values_a_level, A_COUNT },
 	{ "_thread_db_dtv_t_pointer_val", &weft__libc.dtv_value, AN_OFFSET },
+	{ "_thread_db_dtv_slotinfo_list_next", &weft__libc.slots_next, AN_OFFSET },
+	{ "_thread_db_dtv_slotinfo_list_len", &weft__libc.slots_count, AN_OFFSET },
+	{ "_thread_db_dtv_slotinfo_list_slotinfo", &weft__libc.slots_first, AN_OFFSET },
+	{ "_thread_db_sizeof_dtv_slotinfo", &weft__libc.slot_bytes, A_SIZE },
+	{ "_thread_db_dtv_slotinfo_map", &weft__libc.slot_map, AN_OFFSET },
+	{ "_thread_db_dtv_slotinfo_gen", &weft__libc.slot_age, AN_OFFSET },
+	{ "_thread_db_link_map_l_tls_offset", &weft__libc.map_offset, AN_OFFSET },
 	{ "_thread_db_rtld_global__dl_stack_user", &rtld_threads, AN_OFFSET },
+	{ "_thread_db_rtld_global__dl_tls_dtv_slotinfo_list", &rtld_slots, AN_OFFSET },
 };
 
 static int refuse(const char *format, const char *what)
@@ -116,6 +124,7 @@ static int read_tables(void)
 static int find_functions(void)
 {
 	void (*static_info)(size_t *, size_t *) = NULL;
+	char *global = find("_rtld_global");
 
 	*(void **)&static_info = find("_dl_get_tls_static_info");
 	*(void **)&weft__libc.allocate_tls = find("_dl_allocate_tls");
@@ -127,7 +136,10 @@ static int find_functions(void)
 		return refuse("the C library does not offer %s", "_dl_allocate_tls");
 	if (weft__libc.call_tls_dtors == NULL)
 		return refuse("the C library does not offer %s", "__call_tls_dtors");
+	if (global == NULL)
+		return refuse("the C library does not offer %s", "_rtld_global");
 	static_info(&weft__libc.tls_bytes, &weft__libc.tls_align);
+	weft__libc.slots = (char **)(void *)(global + rtld_slots);
 	return 0;
 }
 

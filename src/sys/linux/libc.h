@@ -54,8 +54,15 @@ struct weft__libc {
 	size_t values_a_level;
 	unsigned levels;
 
-	/* dtv */
+	/* dtv: where a block has which module's part */
 	size_t dtv_bytes, dtv_value; /* of an entry */
+
+	/* The dynamic linker's list of modules by number, in stretches, and how far from the thread
+	 * pointer a module's part is (0, -1: it differs). */
+	char **slots;
+	size_t slots_next, slots_count, slots_first;
+	size_t slot_bytes, slot_map, slot_age;
+	size_t map_offset;
 
 	/* The list of threads whose stacks are not the library's, and its lock; NULL: it is not
 	 * known for sure. */

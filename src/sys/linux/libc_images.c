@@ -3,9 +3,10 @@
  * What a new thread's thread_locals hold: the image of each module that has some.
  *
  * Modules that are there at the start are written down once, pinned so that they stay, and reset
- * without a lock. Of modules that were loaded later the block has parts only if a thread there
- * touched them, or if they are of the initial-exec kind; then the block's own vector says so, and
- * they are reset in the dynamic linker's own walk, which keeps them from being unloaded meanwhile.
+ * without a lock. Of a module that was loaded later a block has a part if a thread there touched
+ * it, which the block's own vector says, or, for the initial-exec kind, always. These are reset in
+ * the dynamic linker's own walk, which keeps them from being unloaded meanwhile; it is dear, so a
+ * module that is known not to be of that kind is remembered by its number and its age.
  *
  * The C library's own part is left as it is: malloc's cache of the thread lies there.
  */
@@ -14,11 +15,13 @@
 #include <link.h>
 #include <string.h>
 
+#include "base/atomic.h"
 #include "base/compiler.h"
 #include "sys/linux/libc.h"
 #include "thread_pointer.h"
 
 #define MODULES_MAX 64
+#define LATE_MAX 256
 
 struct module {
 	size_t id;
@@ -156,49 +159,120 @@ static void reset_module(const struct module *module, char *at,
 	copy_stretch(module, at, done, module->bytes);
 }
 
+/* ---- modules that were loaded later */
+
+/* By number: the age of a module whose part is nowhere, unless the block's vector has one. */
+static size_t dynamic_ages[LATE_MAX]; /* atomic */
+
+static size_t size_at(const char *at)
+{
+	size_t size;
+
+	memcpy(&size, at, sizeof size);
+	return size;
+}
+
+static char *pointer_at(const char *at)
+{
+	char *pointer;
+
+	memcpy(&pointer, at, sizeof pointer);
+	return pointer;
+}
+
+/* What a block's vector has for it; NULL: nothing. -1 stands for that, too. The entry before the
+ * first says how many there are. */
+static char *part_of(const char *record, size_t id)
+{
+	const struct weft__libc *libc = &weft__libc;
+	const char *entries = pointer_at(record + libc->dtv);
+	char *part;
+
+	if (id > size_at(entries - libc->dtv_bytes))
+		return NULL;
+	part = pointer_at(entries + id * libc->dtv_bytes + libc->dtv_value);
+	return (uintptr_t)part == UINTPTR_MAX ? NULL : part;
+}
+
+/* Calls visit for each module with a part that is not written down, until it answers true. */
+static bool walk_late(bool (*visit)(void *arg, size_t id, const char *slot), void *arg)
+{
+	const struct weft__libc *libc = &weft__libc;
+	size_t id = 0;
+
+	for (char *list = *libc->slots; list != NULL; list = pointer_at(list + libc->slots_next)) {
+		size_t count = size_at(list + libc->slots_count);
+
+		for (size_t i = 0; i < count; i++, id++) {
+			const char *slot = list + libc->slots_first + i * libc->slot_bytes;
+
+			if (pointer_at(slot + libc->slot_map) != NULL && !is_listed(id) &&
+			    visit(arg, id, slot))
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool may_have_part(void *record, size_t id, const char *slot)
+{
+	return id >= LATE_MAX || part_of(record, id) != NULL ||
+	       atomic_load_relaxed(&dynamic_ages[id]) != size_at(slot + weft__libc.slot_age);
+}
+
+struct late {
+	const struct weft__libc_keep *keep;
+	size_t id; /* looked for */
+	char *part;
+};
+
+/* Of the initial-exec kind: every block has it at one distance from the thread pointer. */
+static bool find_static(void *arg, size_t id, const char *slot)
+{
+	struct late *late = arg;
+	size_t distance;
+
+	if (id != late->id)
+		return false;
+	distance = size_at(pointer_at(slot + weft__libc.slot_map) + weft__libc.map_offset);
+	if (distance != 0 && distance <= weft__libc.tls_bytes)
+		late->part = (char *)weft__arch_tp() +
+			     (WEFT__ARCH_TLS_IS_BELOW ? -(ptrdiff_t)distance : (ptrdiff_t)distance);
+	else if (id < LATE_MAX)
+		atomic_store_relaxed(&dynamic_ages[id], size_at(slot + weft__libc.slot_age));
+	return true;
+}
+
 static int reset_late(struct dl_phdr_info *info, size_t bytes, void *arg)
 {
 	const ElfW(Phdr) *part = tls_part(info);
+	struct late *late = arg;
 	struct module module;
 
 	(void)bytes;
-	if (part == NULL || info->dlpi_tls_data == NULL || is_listed(info->dlpi_tls_modid))
+	if (part == NULL || is_listed(info->dlpi_tls_modid))
+		return 0;
+	late->id = info->dlpi_tls_modid;
+	late->part = info->dlpi_tls_data;
+	walk_late(find_static, late);
+	if (late->part == NULL)
 		return 0;
 	module = (struct module){
 		.image = (const char *)(info->dlpi_addr + part->p_vaddr),
 		.image_bytes = part->p_filesz,
 		.bytes = part->p_memsz,
 	};
-	reset_module(&module, info->dlpi_tls_data, arg);
+	reset_module(&module, late->part, late->keep);
 	return 0;
-}
-
-/* Whether this block has a part of a module that is not written down. An entry's value is -1 while
- * there is none; the one before the first says how many there are. */
-static bool has_late(const char *record)
-{
-	const struct weft__libc *libc = &weft__libc;
-	const char *entries;
-	size_t count;
-
-	memcpy(&entries, record + libc->dtv, sizeof entries);
-	memcpy(&count, entries - libc->dtv_bytes, sizeof count);
-	for (size_t id = 1; id <= count; id++) {
-		uintptr_t value;
-
-		memcpy(&value, entries + id * libc->dtv_bytes + libc->dtv_value, sizeof value);
-		if (value != UINTPTR_MAX && value != 0 && !is_listed(id))
-			return true;
-	}
-	return false;
 }
 
 void weft__libc_reset_images(char *record, const struct weft__libc_keep keep[2])
 {
 	char *tp = record + weft__libc.tp_offset;
+	struct late late = { .keep = keep };
 
 	for (unsigned i = 0; i < images.count; i++)
 		reset_module(&images.modules[i], tp + images.modules[i].offset, keep);
-	if (unlikely(has_late(record)))
-		dl_iterate_phdr(reset_late, (void *)(uintptr_t)keep);
+	if (unlikely(walk_late(may_have_part, record)))
+		dl_iterate_phdr(reset_late, &late);
 }

@@ -141,10 +141,11 @@ static bool run_value(char *value, unsigned key)
 	return true;
 }
 
-static bool run_round(char *record)
+/* Calls visit for each value there is room for; whether one answered true. */
+static bool walk_values(char *record, bool (*visit)(char *value, unsigned key))
 {
 	const struct weft__libc *libc = &weft__libc;
-	bool has_run = false;
+	bool any = false;
 
 	for (unsigned level = 0; level < libc->levels; level++) {
 		char *values;
@@ -153,15 +154,24 @@ static bool run_round(char *record)
 		if (values == NULL)
 			continue;
 		for (unsigned i = 0; i < libc->values_a_level; i++)
-			has_run |= run_value(values + i * libc->value_bytes,
-					     level * libc->values_a_level + i);
+			any |= visit(values + i * libc->value_bytes,
+				     level * (unsigned)libc->values_a_level + i);
 	}
-	return has_run;
+	return any;
 }
 
-/* Destructors may set values anew; after so many rounds they are left alone, and forgotten. */
+static bool drop_value(char *value, unsigned key)
+{
+	(void)key;
+	memset(value + weft__libc.value_data, 0, sizeof(void *));
+	return false;
+}
+
+/* Destructors may set values anew; after so many rounds these are forgotten. */
 void weft__libc_run_keys(char *record)
 {
-	for (int i = 0; i < PTHREAD_DESTRUCTOR_ITERATIONS && run_round(record); i++)
-		;
+	for (int i = 0; i < PTHREAD_DESTRUCTOR_ITERATIONS; i++)
+		if (!walk_values(record, run_value))
+			return;
+	walk_values(record, drop_value);
 }
