@@ -186,7 +186,7 @@ bool weft__lane_cancel(struct weft_task *task)
 	weft__spin_lock(&pool->keys.lock);
 	while (task->lane == NULL && is_queued(task)) { /* on its way */
 		weft__spin_unlock(&pool->keys.lock);
-		weft__sys_thread_yield();
+		weft_yield(); /* its submitter may be a thread of this very processor */
 		weft__spin_lock(&pool->keys.lock);
 	}
 	cancelled = is_queued(task);

@@ -38,18 +38,18 @@ static inline bool weft__own_take(weft_pool *pool, struct weft__seat *seat,
 	return taken;
 }
 
-/* Lock, light barrier and push of a plain job, where nothing at all is in the way: without a call,
- * so that the caller saves no registers. False: nothing was done, and the long way decides. */
-static weft__always_inline bool weft__own_push(weft_pool *pool, struct weft__worker *worker,
-					       struct weft__seat *seat, weft_function *function,
-					       void *arg)
+/* With the worker inside its grip. */
+static weft__always_inline bool weft__own_push_inside(weft_pool *pool, struct weft__worker *worker,
+						      weft_function *function, void *arg)
 {
-	struct weft__jobs *own = &seat->own;
+	struct weft__seat *seat = worker->seat;
+	struct weft__jobs *own;
 	struct weft__chunk *last;
 	bool pushed = false;
 
-	if (unlikely(!weft__sys_has_heavy_barrier))
+	if (unlikely(seat == NULL))
 		return false;
+	own = &seat->own;
 	atomic_store_relaxed(&own->inside, 1u);
 	atomic_compiler_barrier(); /* BIAS */
 	if (likely(atomic_load_acquire(&own->lock) == 0)) {
@@ -66,6 +66,25 @@ static weft__always_inline bool weft__own_push(weft_pool *pool, struct weft__wor
 		}
 	}
 	weft__jobs_leave(own);
+	return pushed;
+}
+
+/* Enter, lock and push of a plain job by a task, which is outside, where nothing at all is in the
+ * way: without a call, so that the caller saves no registers. False: nothing was done, and the long
+ * way decides. */
+static weft__always_inline bool weft__own_push(weft_pool *pool, struct weft__worker *worker,
+					       weft_function *function, void *arg)
+{
+	struct weft__grip *grip = &worker->grip;
+	bool pushed = false;
+
+	if (unlikely(!weft__sys_has_heavy_barrier))
+		return false;
+	atomic_store_relaxed(&grip->inside, 1u);
+	atomic_compiler_barrier(); /* GRIP */
+	if (likely(WEFT__GRIP_STATE(atomic_load_acquire(&grip->word)) == WEFT__GRIP_FIRM))
+		pushed = weft__own_push_inside(pool, worker, function, arg);
+	weft__grip_leave(grip, 0);
 	return pushed;
 }
 

@@ -17,7 +17,7 @@
  * Locks, in the order in which they are taken:
  *
  *	shared.lock -> inbox.lock -> own queue of a seat
- *	pool->lock (nothing else inside but claims)
+ *	a grip's guard -> pool->lock (nothing else inside but claims)
  *	a batch's or a task's waiters.lock (nothing inside but claims)
  */
 #ifndef WEFT_POOL_POOL_H
@@ -30,6 +30,7 @@
 #include <weft/time.h>
 
 #include "base/list.h"
+#include "pool/grip.h"
 #include "pool/jobs.h"
 #include "sched/thread.h"
 
@@ -131,7 +132,9 @@ struct weft__frame {
 };
 
 struct weft__worker {
-	/* the worker's own; while it rests, the waker's */
+	struct weft__grip grip; /* first, and never given back */
+	/* the worker's own, inside its grip; while it rests, the waker's; under pool->lock that of
+	 * who has taken the seat */
 	struct weft__seat *seat; /* NULL: none */
 	bool searching;          /* counted in pool->searching */
 	bool end;                /* end instead of going on */
@@ -294,7 +297,10 @@ void weft__pool_wake_slow(weft_pool *pool);
 void weft__pool_wake_seat(weft_pool *pool, struct weft__seat *seat);
 void weft__seat_give_up(struct weft__worker *worker); /* in a task that will wait */
 void weft__seat_regain(struct weft__worker *worker);
-/* these four with pool->lock held */
+/* these six with pool->lock held */
+void weft__seat_vacate(struct weft__worker *worker); /* its worker does not rest */
+/* an idle one, if that keeps nobody's tasks waiting */
+void weft__seat_take_back(struct weft__worker *worker);
 void weft__seat_settle(struct weft__seat *seat, struct weft__worker *worker);
 void weft__seat_add_idle(weft_pool *pool, struct weft__seat *seat);
 void weft__seat_drop(weft_pool *pool, struct weft__seat *seat);
@@ -396,5 +402,7 @@ struct weft__outside_run {
 void weft__pool_tell_idle(weft_pool *pool, struct weft__wakes *wakes);
 void weft__pool_end(weft_pool *pool);
 bool weft__pool_is_inside(weft_pool *pool); /* the caller runs a task of the pool */
+/* Takes a `busy` back that kept the pool from being drained, and from ending. */
+void weft__pool_let_go(weft_pool *pool);
 
 #endif

@@ -146,13 +146,14 @@ int weft__submit_admit(struct weft__submission *submission)
 
 /* ---- */
 
-static weft__noinline int submit(weft_pool *pool, weft_function *function, void *arg,
-				 const weft_task_options *options, weft_pool_full when_full,
-				 int64_t deadline_ns, weft_task **out_task)
+static int submit_inside_or_not(weft_pool *pool, struct weft__worker *worker,
+				weft_function *function, void *arg,
+				const weft_task_options *options, weft_pool_full when_full,
+				int64_t deadline_ns, weft_task **out_task)
 {
 	struct weft__submission submission = {
 		.pool = pool,
-		.worker = worker_of(pool),
+		.worker = worker,
 		.function = function,
 		.arg = arg,
 		.level = WEFT__LEVEL_NORMAL,
@@ -204,6 +205,24 @@ static weft__noinline int submit(weft_pool *pool, weft_function *function, void 
 	return error;
 }
 
+static weft__noinline int submit(weft_pool *pool, weft_function *function, void *arg,
+				 const weft_task_options *options, weft_pool_full when_full,
+				 int64_t deadline_ns, weft_task **out_task)
+{
+	struct weft__worker *worker = worker_of(pool);
+	uint32_t was_inside;
+	int error;
+
+	if (worker == NULL)
+		return submit_inside_or_not(pool, NULL, function, arg, options, when_full,
+					    deadline_ns, out_task);
+	was_inside = weft__grip_enter(worker, &worker->grip);
+	error = submit_inside_or_not(pool, worker, function, arg, options, when_full, deadline_ns,
+				     out_task);
+	weft__grip_leave(&worker->grip, was_inside);
+	return error;
+}
+
 static weft__noinline int wake_slow(weft_pool *pool)
 {
 	weft__pool_wake_slow(pool);
@@ -211,8 +230,8 @@ static weft__noinline int wake_slow(weft_pool *pool)
 }
 
 /* A plain task from inside that finds no credit, or no room in the last chunk. */
-static weft__noinline int submit_inside(weft_pool *pool, struct weft__worker *worker,
-					weft_function *function, void *arg)
+static int submit_to_own(weft_pool *pool, struct weft__worker *worker, weft_function *function,
+			 void *arg)
 {
 	struct weft__submission submission = {
 		.pool = pool,
@@ -234,6 +253,21 @@ static weft__noinline int submit_inside(weft_pool *pool, struct weft__worker *wo
 	return here ? weft__submit_run_here(&submission) : weft__submit_slow(&submission);
 }
 
+static weft__noinline int submit_plain(weft_pool *pool, struct weft__worker *worker,
+				       weft_function *function, void *arg)
+{
+	uint32_t was_inside = weft__grip_enter(worker, &worker->grip);
+	int error;
+
+	if (worker->seat != NULL)
+		error = submit_to_own(pool, worker, function, arg);
+	else
+		error = submit_inside_or_not(pool, worker, function, arg, NULL, pool->when_full,
+					     WEFT_FOREVER, NULL);
+	weft__grip_leave(&worker->grip, was_inside);
+	return error;
+}
+
 static weft__noinline int submit_any(weft_pool *pool, weft_function *function, void *arg,
 				     const weft_task_options *options, weft_task **out_task)
 {
@@ -248,10 +282,10 @@ int weft_pool_submit(weft_pool *pool, weft_function *function, void *arg,
 	struct weft__worker *worker = worker_of(pool);
 
 	if (unlikely(worker == NULL || options != NULL || out_task != NULL || function == NULL ||
-		     worker->seat == NULL || pool->route != WEFT_ROUTE_SHARED))
+		     pool->route != WEFT_ROUTE_SHARED))
 		return submit_any(pool, function, arg, options, out_task);
-	if (unlikely(!weft__own_push(pool, worker, worker->seat, function, arg)))
-		return submit_inside(pool, worker, function, arg);
+	if (unlikely(!weft__own_push(pool, worker, function, arg)))
+		return submit_plain(pool, worker, function, arg);
 	/* IDLE: as weft__pool_wake; only where there is a heavy barrier was it pushed */
 	atomic_compiler_barrier();
 	if (likely(atomic_load_relaxed(&pool->idle) == 0 ||

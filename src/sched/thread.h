@@ -33,10 +33,13 @@ enum weft__ended {
 	WEFT__ENDED_DETACHED, /* not ended; nobody will join it */
 };
 
-/* How an upper floor (a pool) is told that its kernel thread begins and ends a blocking call. */
+/* How an upper floor (a pool) is told that a thread of its own blocks. begin and end: the thread
+ * itself, around a call that it has declared. seen: the monitor, that it seems to be blocked; with
+ * no lock held, at any time, even when the thread has ended meanwhile. It may make a thread. */
 struct weft__blocking_table {
 	void (*begin)(void *arg);
 	void (*end)(void *arg);
+	void (*seen)(void *arg);
 };
 
 struct weft_thread {
