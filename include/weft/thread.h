@@ -37,7 +37,9 @@ typedef struct weft_sched weft_sched;
 typedef int weft_function(void *arg);
 
 typedef enum weft_kind {
-	WEFT_KIND_DEFAULT, /* outside a scheduler WEFT_KERNEL, inside one WEFT_LIGHT */
+	/* outside a scheduler WEFT_KERNEL; inside one WEFT_USER, or WEFT_LIGHT where there can be no
+	 * user threads */
+	WEFT_KIND_DEFAULT,
 	WEFT_KERNEL,
 	WEFT_USER,
 	WEFT_LIGHT,
@@ -57,8 +59,9 @@ typedef struct weft_thread_options {
  *   function     not NULL
  *   options      NULL or read during the call only
  *   out_thread   where the handle goes; NULL starts it detached
- * Returns 0; -EINVAL: no function, an unknown kind, a stack of over 1 GiB, or a light thread
- *   without a scheduler; -ENOTSUP: WEFT_USER; -ENOMEM: no memory; -EAGAIN: no address space, or the
+ * Returns 0; -EINVAL: no function, an unknown kind, a stack of over 1 GiB, or a user or light thread
+ *   without a scheduler; -ENOTSUP: WEFT_USER, with a C library that has no room for them
+ *   (weft_user_why says what is missing); -ENOMEM: no memory; -EAGAIN: no address space, or the
  *   kernel's limit on mappings or threads is reached: what runs goes on, and a later spawn may
  *   succeed; -ESHUTDOWN: the scheduler has ended.
  * Blocks: never. Cost: bench spawn-join, spawn-batch.
@@ -101,6 +104,9 @@ WEFT_API int weft_thread_name(const weft_thread *thread, char *out_name, size_t 
 /* Names the thread; only the thread itself or whoever has not yet shared its handle may. Kernel
  * threads show the first 15 bytes to the system's tools too. Returns 0; -EINVAL: NULL. */
 WEFT_API int weft_thread_name_set(weft_thread *thread, const char *name);
+
+/* Why there can be no user threads in this process; "" if there can. Static text. */
+WEFT_API const char *weft_user_why(void);
 
 /* Bytes of stack that the thread may use. */
 WEFT_API size_t weft_thread_stack_bytes(const weft_thread *thread);

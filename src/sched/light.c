@@ -80,8 +80,8 @@ static size_t slot_bytes_of(weft_kind kind, size_t stack_bytes)
 
 	if (stack_bytes == 0)
 		return kind == WEFT_USER ? USER_STACK_BYTES : STACK_BYTES;
-	/* A tick's frame lies on the stack too. */
-	if (stack_bytes < STACK_BYTES_MAX)
+	/* A tick's frame lies on the stack too: a small one must have the room. */
+	if (stack_bytes < STACK_BYTES)
 		stack_bytes += weft__sys_tick_stack_bytes();
 	while (slot_bytes < stack_bytes && slot_bytes < STACK_BYTES_MAX)
 		slot_bytes *= 2;

@@ -331,7 +331,7 @@ int weft_sched_destroy(weft_sched *sched)
 
 int weft_run(weft_function *app, void *arg, const weft_sched_options *options)
 {
-	weft_thread_options thread_options = { .kind = WEFT_LIGHT, .name = "main" };
+	weft_thread_options thread_options = { .name = "main" };
 	weft_thread *thread;
 	weft_sched *sched;
 	int result = 0;

@@ -29,7 +29,7 @@ void weft__thread_name_copy(char *to, const char *name, const struct weft_thread
 
 static weft_kind default_kind(void)
 {
-	return WEFT_LIGHT;
+	return weft__user_init() == 0 ? WEFT_USER : WEFT_LIGHT;
 }
 
 int weft_thread_spawn(weft_function *function, void *arg, const weft_thread_options *options,
@@ -200,6 +200,11 @@ int weft_thread_name_set(weft_thread *thread, const char *name)
 	if (thread == weft__arch_self() && weft__thread_is_kernel(thread))
 		weft__sys_thread_name(thread->name);
 	return 0;
+}
+
+const char *weft_user_why(void)
+{
+	return weft__user_init() == 0 ? "" : weft__sys_tls_why();
 }
 
 size_t weft_thread_stack_bytes(const weft_thread *thread)

@@ -82,6 +82,21 @@ static int make(size_t slot_bytes, struct weft_thread **out_thread)
 	return 0;
 }
 
+size_t weft__user_kept(void)
+{
+	size_t count = 0;
+
+	weft__spin_lock(&users.lock);
+	for (unsigned i = 0; i < SIZES; i++) {
+		for (struct weft_thread *at = users.warm[i]; at != NULL; at = at->next)
+			count++;
+		for (struct weft_thread *at = users.cold[i]; at != NULL; at = at->next)
+			count++;
+	}
+	weft__spin_unlock(&users.lock);
+	return count;
+}
+
 static struct weft_thread *take_kept(unsigned size)
 {
 	struct weft_thread *thread;

@@ -21,4 +21,7 @@ int weft__user_init(void);
 int weft__user_take(size_t slot_bytes, struct weft_thread **out_thread);
 void weft__user_give(struct weft_thread *thread);
 
+/* How many slots lie ready for another thread. For tests. */
+size_t weft__user_kept(void);
+
 #endif

@@ -22,7 +22,7 @@ int weft__sys_tls_init(struct weft__tls_layout *out_layout)
 	*out_layout = (struct weft__tls_layout){
 		.bytes = BLOCK_BYTES,
 		.align = BLOCK_BYTES,
-		.is_kept = true,
+		.is_kept = false,
 	};
 	return 0;
 }
