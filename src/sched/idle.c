@@ -53,12 +53,22 @@ void weft__wake_slow(struct weft_sched *sched)
 		weft__poller_ring(&sched->poller);
 }
 
+/* What it was. */
+static uint32_t searching_less(struct weft_sched *sched)
+{
+	uint32_t before = atomic_sub_acq_rel(&sched->searching, 1);
+
+	/* The ring at the end is not counted. */
+	weft__assert(before != 0 || atomic_load_acquire(&sched->stopping));
+	return before;
+}
+
 void weft__search_end(struct weft__carrier *carrier)
 {
 	struct weft_sched *sched = carrier->sched;
 
 	carrier->searching = false;
-	if (atomic_sub_acq_rel(&sched->searching, 1) != 1)
+	if (searching_less(sched) != 1)
 		return;
 	/*
 	 * IDLE: searching before idle. Not the light one, which orders us with the sleeper's heavy
@@ -106,7 +116,7 @@ static void poll_now(struct weft__processor *processor, struct weft__carrier *ca
 		carrier->searching = true;
 		weft__search_end(carrier);
 	} else {
-		atomic_sub_acq_rel(&processor->sched->searching, 1);
+		searching_less(processor->sched);
 	}
 }
 
@@ -336,7 +346,7 @@ static bool sleep_idle(struct weft__carrier *carrier)
 	atomic_add_acq_rel(&sched->idle, 1);
 	carrier->searching = false;
 	if (was_searching)
-		atomic_sub_acq_rel(&sched->searching, 1);
+		searching_less(sched);
 	if (sched->processor_count > 1)
 		weft__sys_heavy_barrier(); /* IDLE */
 	else

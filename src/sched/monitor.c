@@ -294,8 +294,8 @@ static void retire_spare(struct weft_sched *sched, int64_t now_ns)
 
 	weft__spin_lock(&sched->lock);
 	/* As many as were in use at a time lately stay, and one in reserve. */
-	if (sched->spare_count <= 2 || now_ns < sched->retire_ns) {
-		if (sched->spare_count <= 2)
+	if (sched->spare_count <= 2 || now_ns < sched->retire_ns || sched->retire_ns == 0) {
+		if (sched->spare_count <= 2 || sched->retire_ns == 0)
 			sched->retire_ns = now_ns + RETIRE_NS;
 	} else {
 		spare = weft__spare_on_word(sched);

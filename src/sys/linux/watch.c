@@ -85,7 +85,9 @@ int weft__sys_watch_open(struct weft__watch **out_watch)
 	watch->cpu_ns = -1;
 	watch->since_ns = 0;
 	watch->ring = NULL;
+	atomic_store_relaxed(&watch->base_head, (uint64_t)0);
 	atomic_store_relaxed(&watch->is_paused, false);
+	atomic_store_relaxed(&watch->is_wanted, false);
 	watch->tick = watch->attention = (struct weft__latest){ 0 };
 	atomic_store_relaxed(&watch->tick_means, 0u);
 	atomic_store_relaxed(&watch->means, 0u);
@@ -121,11 +123,22 @@ void weft__sys_watch_pause(struct weft__watch *watch)
 	if (likely(weft__latest_get(&watch->attention) == 0))
 		return;
 	saved = errno;
-	weft__watch_attend(watch, false);
+	weft__watch_ignore(watch);
 	errno = saved;
 }
 
+/* Who looks sets is_wanted, then reads is_paused again; here it is the other way round. One of the
+ * two sees the other. */
 void weft__sys_watch_resume(struct weft__watch *watch)
 {
+	int saved;
+
 	atomic_store_relaxed(&watch->is_paused, false);
+	weft__sys_full_barrier();
+	if (likely(!atomic_load_relaxed(&watch->is_wanted)))
+		return;
+	saved = errno;
+	atomic_store_relaxed(&watch->is_wanted, false);
+	weft__watch_attend(watch);
+	errno = saved;
 }

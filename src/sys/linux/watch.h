@@ -39,6 +39,7 @@ struct weft__watch {
 	uint64_t mask; /* the signals that its kernel thread blocks */
 	/* atomic; its kernel thread writes, the others read */
 	bool is_paused;
+	bool is_wanted; /* atomic: it was looked at while it was paused */
 
 	/* the tick: nanoseconds, 0 never */
 	struct weft__latest tick;
@@ -55,7 +56,7 @@ struct weft__watch {
 	struct perf_event_mmap_page *ring;
 
 	/* of who looks */
-	uint64_t base_head; /* the ring's, when attention began */
+	uint64_t base_head; /* atomic; the ring's, before attention began */
 	int64_t cpu_ns;     /* its CPU clock when it was asked last; -1: never */
 	int64_t since_ns;   /* since when that stands still; PROC: since when it is blocked, or 0 */
 	char call[32];
@@ -103,7 +104,8 @@ bool weft__watch_ring_is_out(const struct weft__watch *watch, uint64_t base, int
 
 /* ---- watch_look.c */
 /* From now on the ring is written, or is not. */
-void weft__watch_attend(struct weft__watch *watch, bool on);
+void weft__watch_attend(struct weft__watch *watch);
+void weft__watch_ignore(struct weft__watch *watch);
 /* Whether it attends, is not paused, and has gone to sleep since. */
 bool weft__watch_is_out(const struct weft__watch *watch);
 

@@ -51,9 +51,26 @@ static void set_attention(void *on, int64_t wished)
 		weft__watch_ring_write(watch, wished != 0);
 }
 
-void weft__watch_attend(struct weft__watch *watch, bool on)
+/*
+ * The ring has nothing to say before its present head: it is not written yet. If the kernel thread
+ * itself attends at the same time, it was in no call; if it has blocked in one since, /proc says so
+ * to who looks.
+ */
+void weft__watch_attend(struct weft__watch *watch)
 {
-	weft__latest_set(&watch->attention, on, set_attention, watch);
+	if (atomic_load_acquire(&watch->means) == WEFT__WATCH_PERF)
+		atomic_store_relaxed(&watch->base_head, weft__watch_ring_head(watch));
+	weft__latest_set(&watch->attention, 1, set_attention, watch);
+}
+
+void weft__watch_ignore(struct weft__watch *watch)
+{
+	weft__latest_set(&watch->attention, 0, set_attention, watch);
+}
+
+static bool is_out(const struct weft__watch *watch, int64_t *out_at_ns)
+{
+	return weft__watch_ring_is_out(watch, atomic_load_relaxed(&watch->base_head), out_at_ns);
 }
 
 bool weft__watch_is_out(const struct weft__watch *watch)
@@ -62,8 +79,7 @@ bool weft__watch_is_out(const struct weft__watch *watch)
 
 	return atomic_load_acquire(&watch->means) == WEFT__WATCH_PERF &&
 	       weft__latest_get(&watch->attention) != 0 &&
-	       !atomic_load_relaxed(&watch->is_paused) &&
-	       weft__watch_ring_is_out(watch, watch->base_head, &at_ns);
+	       !atomic_load_relaxed(&watch->is_paused) && is_out(watch, &at_ns);
 }
 
 /* By its number: what pthread_getcpuclockid would answer, without the thread's handle. */
@@ -101,10 +117,9 @@ static bool is_blocked_by_proc(struct weft__watch *watch)
 /* Attention is on before /proc is asked: what happens from then on is in the ring. */
 static bool is_blocked_at_first(struct weft__watch *watch)
 {
-	weft__watch_attend(watch, true);
+	weft__watch_attend(watch);
 	if (atomic_load_acquire(&watch->means) != WEFT__WATCH_PERF)
 		return false;
-	watch->base_head = weft__watch_ring_head(watch);
 	stands_still(watch); /* for *out_since_ns */
 	return weft__watch_call_is_blocked(watch);
 }
@@ -118,23 +133,31 @@ static bool is_blocked_by_ring(struct weft__watch *watch)
 			return false;
 	} else {
 		/* A kernel before 4.17 does not tell sleep from preemption: /proc does. */
-		if (!weft__watch_ring_is_out(watch, watch->base_head, &at_ns) ||
-		    !weft__watch_call_is_blocked(watch))
+		if (!is_out(watch, &at_ns) || !weft__watch_call_is_blocked(watch))
 			return false;
 		watch->cpu_ns = cpu_clock(watch);
 		watch->since_ns = at_ns;
 	}
-	weft__watch_attend(watch, false);
+	weft__watch_ignore(watch);
 	return true;
+}
+
+/* If so, it attends when it resumes. */
+static bool is_paused(struct weft__watch *watch)
+{
+	if (!atomic_load_relaxed(&watch->is_paused))
+		return false;
+	watch->since_ns = 0;
+	watch->cpu_ns = -1;
+	atomic_store_relaxed(&watch->is_wanted, true);
+	weft__sys_full_barrier();
+	return atomic_load_relaxed(&watch->is_paused);
 }
 
 static bool is_blocked(struct weft__watch *watch)
 {
-	if (atomic_load_relaxed(&watch->is_paused)) {
-		watch->since_ns = 0;
-		watch->cpu_ns = -1;
+	if (is_paused(watch))
 		return false;
-	}
 	switch (weft__sys_watch_means(watch)) {
 	case WEFT__WATCH_PERF:
 		return is_blocked_by_ring(watch);

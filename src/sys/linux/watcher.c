@@ -84,8 +84,8 @@ int weft__sys_watcher_add(struct weft__watcher *watcher, struct weft__watch *wat
 	int rc = 0;
 
 	/* By which means, is settled when somebody attends for the first time. */
-	weft__watch_attend(watch, true);
-	weft__watch_attend(watch, false);
+	weft__watch_attend(watch);
+	weft__watch_ignore(watch);
 	if (weft__sys_watch_means(watch) == WEFT__WATCH_PERF)
 		rc = weft__sys_poller_add(watcher->poller, watch->ring_fd, watch->index);
 	return rc == -EEXIST ? 0 : rc;

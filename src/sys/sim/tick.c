@@ -188,7 +188,7 @@ enum weft__watch_state weft__sys_watch_look(struct weft__watch *watch, int64_t *
 	is_blocked = thread->state == WEFT__SIM_WAITING && !watch->is_paused;
 	is_known = watch->means != WEFT__WATCH_CLOCK || watch->seen_since == thread->waits_since;
 	watch->seen_since = is_blocked ? thread->waits_since : UINT64_MAX;
-	watch->is_attended = !is_blocked && !watch->is_paused;
+	watch->is_attended = !is_blocked;
 	weft__sim_note("watch_look(%d): %s", watch->tid,
 		       is_blocked && is_known ? "blocked" : "runs");
 	if (!is_blocked || !is_known)
@@ -272,7 +272,8 @@ void weft__sys_watcher_ring(struct weft__watcher *watcher)
 /* The running thread goes to sleep in a call. */
 void weft__sim_watch_sleeps(struct weft__watch *watch)
 {
-	if (!watch->is_attended || watch->watcher == NULL || watch->means != WEFT__WATCH_PERF)
+	if (!watch->is_attended || watch->is_paused || watch->watcher == NULL ||
+	    watch->means != WEFT__WATCH_PERF)
 		return;
 	watch->watcher->is_out = true;
 	weft__sim_wake(watch->watcher, 1, false);
