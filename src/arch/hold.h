@@ -49,6 +49,15 @@ static weft__always_inline void weft__hold_release(struct weft__hold *self)
 		weft__hold_fulfil(self);
 }
 
+/* The same without a call, for code that saves no registers: the caller looks at the wish himself,
+ * and fulfils it. */
+static weft__always_inline void weft__hold_lower(struct weft__hold *self)
+{
+	atomic_compiler_barrier();
+	self->depth--;
+	atomic_compiler_barrier(); /* WISH */
+}
+
 /* Of whoever runs here. */
 static weft__always_inline void weft__hold(void)
 {

@@ -106,7 +106,9 @@ static int find_or_make(int fd, struct weft__fd **out_entry)
 /*
  * For whom finds CLOSING. With references: -EBADF. Without: the closer is about to say his last
  * word, and the kernel may have given the number out already, to the caller or to another. We wait
- * for that word; the yield lets the closer speak, should he be a thread of this very processor. If
+ * for that word; the yield lets the closer speak, should he be a thread of this very processor, be
+ * it one that was switched away by force: close(2) may take long, so it is not under a hold. No
+ * lock is held here. If
  * instead weft has opened the number anew, that was after the caller began: he means the old one,
  * -EBADF. Returns 0: the entry is free, and what the number is the kernel knows.
  */

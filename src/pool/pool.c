@@ -123,7 +123,7 @@ static int choose_sched(weft_pool *pool, const weft_pool_options *options)
 	return error;
 }
 
-static weft_pool *make_empty(void)
+static weft_pool *make_empty(bool has_keys)
 {
 	weft_pool *pool = aligned_alloc(WEFT__CACHE_LINE, sizeof *pool);
 
@@ -138,7 +138,7 @@ static weft_pool *make_empty(void)
 	weft__chunk_store_init(&pool->chunks);
 	weft__jobs_init(&pool->shared, &pool->chunks, false);
 	pool->seats = calloc(WEFT__POOL_WORKERS_MAX, sizeof(struct weft__seat *));
-	pool->store = weft__task_store_create();
+	pool->store = weft__task_store_create(has_keys);
 	pool->keys.buckets = calloc(WEFT__KEY_BUCKETS, sizeof(struct weft__lane *));
 	if (pool->seats != NULL && pool->store != NULL && pool->keys.buckets != NULL)
 		return pool;
@@ -160,7 +160,7 @@ int weft_pool_create(const weft_pool_options *options, weft_pool **out_pool)
 	error = check(options);
 	if (error < 0)
 		return error;
-	pool = make_empty();
+	pool = make_empty(options->route == WEFT_ROUTE_KEY);
 	if (pool == NULL)
 		return -ENOMEM;
 	set_options(pool, options);

@@ -14,6 +14,12 @@
  * without: it may not wait for a seat, since whoever holds one may wait for a lock that this task
  * has.
  *
+ * A worker may be a thread that is switched away by force, anywhere but under a spin lock, in a
+ * biased queue (jobs.h), and in the engine. What is the worker's own, or whoever's that holds the
+ * seat, is read and written by that one thread at any time, so that it was away in between changes
+ * nothing; nobody spins for it. Who has taken its seat from it has done so under the protocol of
+ * grip.h. Loops that wait for what another thread does without a lock give way with weft_yield.
+ *
  * Locks, in the order in which they are taken:
  *
  *	shared.lock -> inbox.lock -> own queue of a seat
@@ -71,7 +77,8 @@ struct weft_task {
 	void *arg;
 	bool has_key; /* constant: its pool is one by key */
 	/* guarded by keys.lock */
-	struct weft__lane *lane; /* NULL: not in a pool by key */
+	struct weft__lane *lane;       /* NULL: not in a pool by key */
+	struct weft__lane *spare_lane; /* in a pool by key, and in no lane: one to lend */
 	struct weft__list in_lane;
 	/* guarded by batch->waiters.lock */
 	struct weft__list in_batch;
@@ -81,6 +88,7 @@ struct weft_task {
 
 /* Records; lives on after the pool while handles are out. */
 struct weft__task_store {
+	bool has_keys; /* constant: each record has a lane */
 	uint32_t lock;
 	/* guarded by lock */
 	struct weft_task *free;
@@ -175,8 +183,6 @@ struct weft__keys {
 	uint32_t lock;
 	/* guarded by lock */
 	struct weft__lane **buckets;
-	struct weft__lane *free;
-	unsigned free_count;
 	size_t count; /* atomic for readers: tasks that wait */
 };
 
@@ -354,7 +360,7 @@ struct weft__seat *weft__route_key(weft_pool *pool, uint64_t key);
 uint64_t weft__route_mix(uint64_t key);
 
 /* ---- task.c */
-struct weft__task_store *weft__task_store_create(void);
+struct weft__task_store *weft__task_store_create(bool has_keys);
 void weft__task_store_close(struct weft__task_store *store);
 struct weft_task *weft__task_store_take(struct weft__task_store *store); /* NULL: no memory */
 void weft__task_store_orphan(struct weft__task_store *store);

@@ -210,7 +210,7 @@ static void free_pool(weft_pool *pool)
 		free(pool->seats[i]);
 	}
 	weft__jobs_fini(&pool->shared);
-	weft__lane_fini(pool);
+	free(pool->keys.buckets);
 	weft__chunk_store_fini(&pool->chunks);
 	weft__task_store_orphan(pool->store);
 	free(pool->seats);

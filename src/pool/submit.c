@@ -88,7 +88,8 @@ static int push_locked(struct weft__submission *submission, struct weft__seat **
 		if (pool->route == WEFT_ROUTE_KEY) {
 			weft__assert(submission->task != NULL); /* by key every task has a record */
 			submission->task->level = (uint8_t)submission->level;
-			return weft__lane_push(pool, seat, submission->task, submission->key);
+			weft__lane_push(pool, seat, submission->task, submission->key);
+			return 0;
 		}
 		weft__jobs_lock(queue);
 	}
@@ -223,9 +224,15 @@ static weft__noinline int submit(weft_pool *pool, weft_function *function, void 
 	return error;
 }
 
-static weft__noinline int wake_slow(weft_pool *pool)
+/* After a push: somebody is to be woken, or to have the processor that we run on. */
+static weft__noinline int follow_push(weft_pool *pool, struct weft__worker *worker)
 {
-	weft__pool_wake_slow(pool);
+	struct weft__hold *hold = &worker->self->hold;
+
+	if (atomic_load_relaxed(&pool->idle) != 0 && atomic_load_relaxed(&pool->searching) == 0)
+		weft__pool_wake_slow(pool);
+	if (hold->wish != 0 && hold->depth == 0)
+		weft__hold_fulfil(hold);
 	return 0;
 }
 
@@ -288,10 +295,11 @@ int weft_pool_submit(weft_pool *pool, weft_function *function, void *arg,
 		return submit_plain(pool, worker, function, arg);
 	/* IDLE: as weft__pool_wake; only where there is a heavy barrier was it pushed */
 	atomic_compiler_barrier();
-	if (likely(atomic_load_relaxed(&pool->idle) == 0 ||
-		   atomic_load_relaxed(&pool->searching) != 0))
+	if (likely((atomic_load_relaxed(&pool->idle) == 0 ||
+		    atomic_load_relaxed(&pool->searching) != 0) &&
+		   worker->self->hold.wish == 0))
 		return 0;
-	return wake_slow(pool);
+	return follow_push(pool, worker);
 }
 
 int weft_pool_submit_try(weft_pool *pool, weft_function *function, void *arg,

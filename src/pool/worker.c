@@ -91,10 +91,9 @@ void weft__worker_run(struct weft__worker *worker, weft_function *function, void
 /* While the seat's own queue has plain tasks. */
 static void run_own(struct weft__worker *worker)
 {
-	weft_pool *pool = worker->pool;
 	struct weft__job job;
 
-	while (worker->seat != NULL && weft__own_take_plain(pool, worker->seat, &job)) {
+	while (worker->seat != NULL && weft__own_take_plain(worker, &job)) {
 		atomic_store_relaxed(&worker->depth, 1u);
 		call(worker, job.function, job.arg);
 		atomic_store_relaxed(&worker->depth, 0u);
