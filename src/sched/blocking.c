@@ -139,7 +139,7 @@ static bool take(struct weft__carrier *carrier, struct weft__processor *processo
 		return false;
 	carrier->processor = processor;
 	/* It held the processor in the poller, and will find out when it wakes. */
-	if (!sleeper->is_spare) {
+	if (sleeper != NULL && !sleeper->is_spare) {
 		sleeper->is_spare = true;
 		sleeper->in_poller = true;
 		weft__list_push(&sched->spares, &sleeper->spare);

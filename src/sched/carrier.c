@@ -259,10 +259,11 @@ int weft__carrier_start(struct weft_sched *sched, struct weft__processor *proces
 		be_no_spare(carrier);
 		/* Who looks at the owner word under the lock must not find a carrier that is gone.
 		 * By now it may be another processor: the first one was taken back, and somebody
-		 * offered us his. */
+		 * offered us his. With no offerer it is left to the monitor. */
 		processor = carrier->given;
 		if (processor != NULL &&
-		    atomic_cas_acq_rel(&processor->owner, &offered, (uintptr_t)offerer) &&
+		    atomic_cas_acq_rel(&processor->owner, &offered,
+				       offerer != NULL ? (uintptr_t)offerer : WEFT__OWNER_IDLE) &&
 		    offerer != NULL)
 			offerer->processor = processor;
 		weft__list_remove(&carrier->all);

@@ -12,6 +12,7 @@
  *                    processor may take it by compare-and-swap, and so does the sleeper itself when
  *                    it wakes: whoever loses has lost the processor.
  *
+ *   IDLE             no carrier's: the one that it was offered to could not be started. Anyone may take it.
  *   carrier | REVOKED  the monitor is about to take it from that carrier, which is blocked in the
  *                    kernel: then it gives it to a spare. A carrier that finds this at its next entry into the
  *                    engine takes it back; see enter.h.

@@ -227,6 +227,19 @@ static int64_t look_at_running(struct weft__processor *processor, struct weft__c
 	return WEFT_FOREVER;
 }
 
+/* It has no carrier: see weft__carrier_start. */
+static int64_t look_at_orphan(struct weft__processor *processor, int64_t now_ns)
+{
+	struct weft__carrier *spare = NULL;
+
+	monitor.busy = true;
+	if (have_spare(processor->sched, now_ns))
+		spare = give_to_spare(processor->sched, processor, WEFT__OWNER_IDLE);
+	if (spare != NULL)
+		weft__sys_wake(&spare->wake_word, 1);
+	return now_ns + LOOK_LONG_NS;
+}
+
 static int64_t look_at_processor(struct weft__processor *processor, int64_t now_ns)
 {
 	struct weft_sched *sched = processor->sched;
@@ -236,6 +249,8 @@ static int64_t look_at_processor(struct weft__processor *processor, int64_t now_
 	bool same = switches == processor->seen_switches;
 	int64_t since_ns;
 
+	if (owner == WEFT__OWNER_IDLE)
+		return look_at_orphan(processor, now_ns);
 	if ((owner & WEFT__OWNER_BITS) != 0 || carrier == NULL)
 		return WEFT_FOREVER;
 	monitor.busy = true;
@@ -353,6 +368,11 @@ static int64_t look_at_all(int64_t now_ns)
 	return next_ns;
 }
 
+static bool is_busy(uintptr_t owner)
+{
+	return (owner & WEFT__OWNER_BITS) == 0 || owner == WEFT__OWNER_IDLE;
+}
+
 static bool any_busy(void)
 {
 	bool busy = false;
@@ -362,8 +382,7 @@ static bool any_busy(void)
 		struct weft_sched *sched = container_of(link, struct weft_sched, watched);
 
 		for (unsigned i = 0; i < sched->processor_count; i++)
-			busy |= (atomic_load_acquire(&sched->processors[i]->owner) &
-				 WEFT__OWNER_BITS) == 0;
+			busy |= is_busy(atomic_load_acquire(&sched->processors[i]->owner));
 	}
 	weft__spin_unlock(&monitor.lock);
 	return busy;
