@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "pool/pool.h"
+#include "sched/user.h"
 
 #define IDLE_NS WEFT_SECOND
 #define QUEUE_MAX ((size_t)65536)
@@ -26,7 +27,7 @@ static int check(const weft_pool_options *options)
 		return -EINVAL;
 	if ((options->route == WEFT_ROUTE_FUNCTION) != (options->route_function != NULL))
 		return -EINVAL;
-	return options->kind == WEFT_USER ? -ENOTSUP : 0;
+	return options->kind == WEFT_USER ? weft__user_init() : 0;
 }
 
 static void set_options(weft_pool *pool, const weft_pool_options *options)
@@ -109,7 +110,7 @@ static int choose_sched(weft_pool *pool, const weft_pool_options *options)
 					     .processors = options->processors };
 	int error = 0;
 
-	if (pool->kind != WEFT_LIGHT)
+	if (pool->kind == WEFT_KERNEL)
 		return 0;
 	pool->sched = weft_sched_self();
 	if (pool->sched != NULL)

@@ -5,7 +5,7 @@
  *   seat     the right to run tasks, with the state that goes with it: queues, credit. As many as
  *   the pool has workers for its user; routing
  *            chooses among them. Held by one worker at a time, or by none: then it is idle
- *   worker   a thread, kernel or light. It holds a seat, or rests (parked, to be given one), or is
+ *   worker   a thread, kernel, user or light. It holds a seat, or rests (parked, to be given one), or is
  *   between: in a task that
  *            waits or blocks, and gave its seat up so that another worker goes on with it
  *
@@ -195,7 +195,7 @@ struct weft_pool {
 	void *route_arg;
 	int64_t idle_ns;
 	size_t stack_bytes;
-	weft_sched *sched;     /* of light workers */
+	weft_sched *sched;     /* of light and user workers */
 	weft_sched *own_sched; /* the same if it is the pool's own; NULL: not */
 	/* there is a queue_max; otherwise every seat has credit without end */
 	bool limited;

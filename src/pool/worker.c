@@ -8,9 +8,9 @@
 #include "pool/own.h"
 #include "pool/pool.h"
 
-/* A light worker's default: tasks that wait for tasks that wait … run on one stack. Reserved, not
- * used. */
-#define LIGHT_STACK_BYTES ((size_t)1 << 20)
+/* The default of a light or user worker: tasks that wait for tasks that wait … run on one stack.
+ * Reserved, not used. */
+#define STACK_BYTES ((size_t)1 << 20)
 #define STACK_KEPT_MAX ((size_t)64 << 10)
 
 static void blocking_begin(void *arg)
@@ -263,8 +263,8 @@ int weft__worker_start(weft_pool *pool, struct weft__seat *seat, struct weft__se
 	worker->searching = searching;
 	worker->is_spare = seat == NULL;
 	worker->has_rested = seat != NULL; /* its seat waits for no first look of its home */
-	if (pool->kind == WEFT_LIGHT && options.stack_bytes == 0)
-		options.stack_bytes = LIGHT_STACK_BYTES;
+	if (pool->kind != WEFT_KERNEL && options.stack_bytes == 0)
+		options.stack_bytes = STACK_BYTES;
 	if (home != NULL) {
 		weft__spin_lock(&pool->lock);
 		weft__seat_settle(home, worker);

@@ -202,12 +202,6 @@ int main(void)
 		cmocka_unit_test(a_worker_that_declared_it_is_replaced_once),
 		cmocka_unit_test(an_idle_worker_keeps_its_rest),
 	};
-	static const weft_kind kinds[] = { WEFT_KERNEL, WEFT_LIGHT };
-	int failed = 0;
 
-	for (int i = 0; i < 2; i++) {
-		kind = kinds[i];
-		failed += cmocka_run_group_tests(tests, NULL, NULL);
-	}
-	return failed;
+	return RUN_FOR_EVERY_KIND(kind, tests);
 }

@@ -36,6 +36,7 @@ static unsigned below(struct random *random, unsigned n)
 }
 
 static struct world world;
+static unsigned kind_count; /* of worker_kinds */
 
 /* The argument of a task is its seed, its key, and how deep it may submit: nothing to free, for it
  * may be cancelled. */
@@ -232,7 +233,7 @@ static void run_world(uint64_t seed, int64_t duration_ns)
 	static const size_t queue_max[] = { 1, 3, 50, 1000, SIZE_MAX };
 	struct random random = { seed, 0 };
 	weft_pool_options options = {
-		.kind = below(&random, 2) ? WEFT_KERNEL : WEFT_LIGHT,
+		.kind = worker_kinds[below(&random, kind_count)].kind,
 		.workers = 1 + below(&random, 3),
 		.queue_max = queue_max[below(&random, 5)],
 		.when_full = (weft_pool_full)below(&random, 3),
@@ -273,6 +274,7 @@ static void every_task_runs_once_or_is_cancelled(void **state)
 	uint64_t seed = first != NULL ? strtoull(first, NULL, 0) : (uint64_t)time(NULL);
 
 	(void)state;
+	kind_count = worker_kind_count();
 	do {
 		print_message("seed %llu (WEFT_SEED)\n", (unsigned long long)seed);
 		run_world(seed++, 60 * WEFT_MS);

@@ -21,6 +21,7 @@
 
 #include "client.h"
 #include "folder.h"
+#include "kinds.h"
 
 #define CONNECTIONS 10000
 #define GROWTH_KIB 64
@@ -305,6 +306,19 @@ static void expect_refusal(char *const argv[], int status, const char *text)
 		fail_msg("%d: %s", got, output);
 }
 
+/* Where there are none the command says so, and what to do. */
+static void nothing_is_left_of_ten_thousand_with_user_workers(void **state)
+{
+	(void)state;
+	if (!has_user_threads()) {
+		expect_refusal((char *[]){ command, "serve", "/", "--listen", "127.0.0.1:0",
+					   "--kind", "user", NULL },
+			       1, "'--kind light' does without");
+		return;
+	}
+	ten_thousand_connections_leave_nothing("user");
+}
+
 static void what_cannot_be_served_is_said(void **state)
 {
 	char file[256];
@@ -324,8 +338,8 @@ static void what_cannot_be_served_is_said(void **state)
 			       "not an address");
 		expect_refusal((char *[]){ command, "serve", "--workers", "0", NULL }, 2,
 			       "--workers cannot be '0'");
-		expect_refusal((char *[]){ command, "serve", "--kind=user", NULL }, 2,
-			       "--kind cannot be 'user'");
+		expect_refusal((char *[]){ command, "serve", "--kind=heavy", NULL }, 2,
+			       "--kind cannot be 'heavy'");
 		expect_refusal((char *[]){ command, "serve", "--wrokers", "3", NULL }, 2,
 			       "no option '--wrokers'");
 		expect_refusal((char *[]){ command, "serve", "--log=1", NULL }, 2,
@@ -347,6 +361,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_second_signal_does_not_wait),
 		cmocka_unit_test(the_admin_listens_to_its_own_name_alone),
 		cmocka_unit_test(nothing_is_left_of_ten_thousand_with_light_workers),
+		cmocka_unit_test(nothing_is_left_of_ten_thousand_with_user_workers),
 		cmocka_unit_test(nothing_is_left_of_ten_thousand_with_kernel_workers),
 	};
 
