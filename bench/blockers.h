@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ways to block in the kernel that weft does not know of: about 5 ms each time, and who ends it is a
- * kernel thread that weft did not make.
+ * Ways to block in the kernel that weft does not know of: about 5 ms each time, and who ends it is
+ * a kernel thread that weft did not make.
  */
 #ifndef WEFT_BENCH_BLOCKERS_H
 #define WEFT_BENCH_BLOCKERS_H

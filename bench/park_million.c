@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory of parked threads: a million, or 100,000 user threads, wait for what never comes. And whether their guards are
- * there: of a thousand, taken evenly from all, how many trap when the byte below the stack is read.
+ * Memory of parked threads: a million, or 100,000 user threads, wait for what never comes. And
+ * whether their guards are there: of a thousand, taken evenly from all, how many trap when the byte
+ * below the stack is read.
  */
 #include <setjmp.h>
 #include <signal.h>

@@ -188,10 +188,10 @@ static int pool_blocked(long count, double *out)
 #define POOL_INSIDE { "pool-inside", { "" }, { "ns" }, 1000000, pool_inside, 0 }
 #define POOL_LATENCY { "pool-latency", { "p50", "p99" }, { "us", "us" }, 200, pool_latency, 0 }
 #define POOL_IDLE { "pool-idle", { "" }, { "%" }, 2000, pool_idle, 0 }
-#define POOL_BLOCKED                                                                         \
-	{                                                                                    \
-		"pool-blocked", { "undeclared-p50", "undeclared-p99" }, { "ms", "ms" }, 10,  \
-			pool_blocked, 0                                                      \
+#define POOL_BLOCKED                                                                        \
+	{                                                                                   \
+		"pool-blocked", { "undeclared-p50", "undeclared-p99" }, { "ms", "ms" }, 10, \
+			pool_blocked, 0                                                     \
 	}
 
 #endif

@@ -25,7 +25,8 @@ WEFT_API void weft_preempt_disable(void);
 WEFT_API void weft_preempt_enable(void);
 
 /* Gives way if the slice has run out, disabled or not: for long computations in light threads and
- * between the two calls above. Returns 1 if it gave way, 0 if not. Cost: a load when it does not. */
+ * between the two calls above. Returns 1 if it gave way, 0 if not. Cost: a load when it does
+ * not. */
 WEFT_API int weft_preempt_check(void);
 
 WEFT_API_END

@@ -4,7 +4,8 @@
  *
  *   WEFT_KERNEL  the kernel, 1:1. For long computations and for foreign code that pins itself to
  *                its kernel thread.
- *   WEFT_USER    a weft scheduler; errno, thread_local and pthread_self are its own, so C and C++ code
+ *   WEFT_USER    a weft scheduler; errno, thread_local and pthread_self are its own, so C and C++
+ *   code
  *                runs on it unchanged, and it is switched away by force when its slice has run out.
  *                The kernel thread's own stay the carrier's: signal mask, alternate stack, gettid,
  *                affinity, CPU clocks, PI and robust locks, setfsuid, prctl.
@@ -37,8 +38,8 @@ typedef struct weft_sched weft_sched;
 typedef int weft_function(void *arg);
 
 typedef enum weft_kind {
-	/* outside a scheduler WEFT_KERNEL; inside one WEFT_USER, or WEFT_LIGHT where there can be no
-	 * user threads */
+	/* outside a scheduler WEFT_KERNEL; inside one WEFT_USER, or WEFT_LIGHT where there can be
+	 * no user threads */
 	WEFT_KIND_DEFAULT,
 	WEFT_KERNEL,
 	WEFT_USER,
@@ -48,10 +49,12 @@ typedef enum weft_kind {
 typedef struct weft_thread_options {
 	weft_kind kind;
 	const char *name; /* default: the parent's name */
-	/* default: kernel 8 MiB, user 256 KiB, light 64 KiB; rounded up to a power of two from 16 KiB to 1 GiB */
+	/* default: kernel 8 MiB, user 256 KiB, light 64 KiB; rounded up to a power of two from 16
+	 * KiB to 1 GiB */
 	size_t stack_bytes;
 	weft_sched *sched; /* where a user or light thread runs; default: the parent's scheduler */
-	int64_t slice_ns;  /* default: the scheduler's; WEFT_FOREVER: never switched away by force */
+	/* default: the scheduler's; WEFT_FOREVER: never switched away by force */
+	int64_t slice_ns;
 } weft_thread_options;
 
 /*
@@ -59,7 +62,8 @@ typedef struct weft_thread_options {
  *   function     not NULL
  *   options      NULL or read during the call only
  *   out_thread   where the handle goes; NULL starts it detached
- * Returns 0; -EINVAL: no function, an unknown kind, a stack of over 1 GiB, or a user or light thread
+ * Returns 0; -EINVAL: no function, an unknown kind, a stack of over 1 GiB, or a user or light
+ * thread
  *   without a scheduler; -ENOTSUP: WEFT_USER, with a C library that has no room for them
  *   (weft_user_why says what is missing); -ENOMEM: no memory; -EAGAIN: no address space, or the
  *   kernel's limit on mappings or threads is reached: what runs goes on, and a later spawn may

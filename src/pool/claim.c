@@ -67,8 +67,8 @@ static bool take(struct weft__worker *worker, struct weft_task *task, uint32_t s
 {
 	struct weft__seat *seat = worker != NULL ? worker->seat : NULL;
 
-	/* weft_yield: whoever is about to put it there may be a thread of this very processor, which
-	 * was switched away by force. */
+	/* weft_yield: whoever is about to put it there may be a thread of this very processor,
+	 * which was switched away by force. */
 	while (WEFT__TASK_STATE(atomic_load_acquire(&task->state)) == WEFT__TASK_QUEUED) {
 		struct weft__jobs *queue = atomic_load_acquire(&task->queue);
 

@@ -5,8 +5,8 @@
  *   seat     the right to run tasks, with the state that goes with it: queues, credit. As many as
  *   the pool has workers for its user; routing
  *            chooses among them. Held by one worker at a time, or by none: then it is idle
- *   worker   a thread, kernel, user or light. It holds a seat, or rests (parked, to be given one), or is
- *   between: in a task that
+ *   worker   a thread, kernel, user or light. It holds a seat, or rests (parked, to be given one),
+ *   or is between: in a task that
  *            waits or blocks, and gave its seat up so that another worker goes on with it
  *
  * The two are apart because a worker can be stuck while its seat must not be. A worker that comes

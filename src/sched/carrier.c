@@ -156,7 +156,8 @@ static void *carrier_main(void *arg)
 		weft__sys_fault_stack_drop(carrier->fault_stack);
 	if (carrier->watch != NULL)
 		weft__monitor_watch(carrier, NULL);
-	/* The end's ring wakes one sleeper: pass it on. (One that retires has none: a ring is counted.) */
+	/* The end's ring wakes one sleeper: pass it on. (One that retires has none: a ring is
+	 * counted.) */
 	if (atomic_load_acquire(&carrier->sched->stopping))
 		weft__poller_ring(&carrier->sched->poller);
 	weft__arch_self_set(NULL);

@@ -12,10 +12,11 @@
  *                    processor may take it by compare-and-swap, and so does the sleeper itself when
  *                    it wakes: whoever loses has lost the processor.
  *
- *   IDLE             no carrier's: the one that it was offered to could not be started. Anyone may take it.
- *   carrier | REVOKED  the monitor is about to take it from that carrier, which is blocked in the
- *                    kernel: then it gives it to a spare. A carrier that finds this at its next entry into the
- *                    engine takes it back; see enter.h.
+ *   IDLE             no carrier's: the one that it was offered to could not be started. Anyone may
+ *   take it. carrier | REVOKED  the monitor is about to take it from that carrier, which is blocked
+ *   in the
+ *                    kernel: then it gives it to a spare. A carrier that finds this at its next
+ *                    entry into the engine takes it back; see enter.h.
  *
  *   (c) -> (c|IDLE) by c      (c) -> (d|IDLE) by c, declared     (c) -> (d) by c, see stopped.c
  *   (c|IDLE) -> (c) by c      (c|IDLE) -> (d) by d
@@ -77,7 +78,7 @@ struct weft__processor {
 	/* threads it may start before it must count them in sched->live */
 	int64_t credit;
 	struct weft__stack_cache stacks[2]; /* light, user */
-	int64_t clock_ns;           /* atomic: the time at the last look */
+	int64_t clock_ns;                   /* atomic: the time at the last look */
 	int64_t polled_ns;
 	int64_t spent_ns; /* when a spent thread last had its turn */
 	bool spent_due;
@@ -120,7 +121,7 @@ struct weft__carrier {
 	struct weft_thread *current; /* atomic, for the inspector */
 	/* atomic: 1: go on */
 	uint32_t wake_word;
-	uint32_t stop_word;             /* the same, for one that stopped with its thread */
+	uint32_t stop_word;              /* the same, for one that stopped with its thread */
 	struct weft__processor *granted; /* with stop_word */
 	/* guarded by sched->lock */
 	struct weft__processor *given; /* offered, and not yet looked at */
@@ -141,8 +142,8 @@ struct weft_sched {
 	struct weft__processor **processors;
 	struct weft__poller poller;
 	size_t bytes; /* of this mapping */
-	/* fork.c: the forks before it was made, or through which it came; that it has one carrier and no
-	 * monitor yet; the thread that came through, until it ends */
+	/* fork.c: the forks before it was made, or through which it came; that it has one carrier
+	 * and no monitor yet; the thread that came through, until it ends */
 	uint32_t fork_count;
 	bool is_reborn;
 	struct weft_thread *survivor;
@@ -166,8 +167,8 @@ struct weft_sched {
 	struct weft__list carriers, spares;
 	unsigned carrier_count, spare_count, carriers_most;
 
-	int64_t tick_ns;         /* atomic: the shortest slice of the scheduler and its threads */
-	uint64_t hand_offs;      /* atomic: the monitor's */
+	int64_t tick_ns;           /* atomic: the shortest slice of the scheduler and its threads */
+	uint64_t hand_offs;        /* atomic: the monitor's */
 	struct weft__list watched; /* the monitor's list */
 	bool is_watched;
 	int64_t retire_ns; /* the monitor's: until then spares stay */
@@ -184,7 +185,8 @@ static inline struct weft__processor *weft__processor_self(struct weft_thread *s
 }
 
 /* ---- owner.c */
-/* At an entry that found the owner word changed: takes the processor back, or has lost it (NULL). */
+/* At an entry that found the owner word changed: takes the processor back, or has lost it
+ * (NULL). */
 struct weft__processor *weft__owner_regain(struct weft__carrier *carrier) weft__cold;
 /* A user-level thread that runs without a processor takes an idle one, or queues for its turn. */
 void weft__owner_return(struct weft_thread *self) weft__cold;
@@ -196,7 +198,8 @@ bool weft__give_way(struct weft_thread *self);
 bool weft__has_waiters(struct weft__processor *processor);
 
 /* ---- stopped.c */
-/* Whom to switch to for a thread that was picked: the thread, or the loop if only another carrier can run it. */
+/* Whom to switch to for a thread that was picked: the thread, or the loop if only another carrier
+ * can run it. */
 static weft__always_inline struct weft_thread *weft__runner_of(struct weft__carrier *carrier,
 							       struct weft_thread *next)
 {
@@ -232,22 +235,23 @@ void weft__switch_away(struct weft_thread *self, enum weft__after after);
 void weft__switch_start(struct weft_thread *self);
 
 /* ---- carrier.c */
-/* A new carrier, to which the processor is offered (NULL: none, it is a spare). On failure `offerer` (NULL: nobody) has it
- * again, if no other took it. */
+/* A new carrier, to which the processor is offered (NULL: none, it is a spare). On failure
+ * `offerer` (NULL: nobody) has it again, if no other took it. */
 /* 0, -ENOMEM, -EAGAIN */
 int weft__carrier_start(struct weft_sched *sched, struct weft__processor *processor,
 			struct weft__carrier *offerer);
-/* A spare with no retirement: it ends. With sched->lock held; then, without it, waits for its end. */
+/* A spare with no retirement: it ends. With sched->lock held; then, without it, waits for its
+ * end. */
 void weft__carrier_retire(struct weft__carrier *carrier);
 void weft__carrier_bury(struct weft__carrier *carrier);
 void weft__carrier_wake(struct weft__carrier *carrier);
 void weft__carrier_keep(struct weft__carrier *carrier);
 
 /* ---- blocking.c */
-/* Offers the carrier's processor to a spare: one that sleeps on its word, or also in the poller. False:
- * there is none, the carrier has it still. Inside. */
-/* One to which a processor can be offered, and which sleeps on its word; NULL: none. With sched->lock
- * held. */
+/* Offers the carrier's processor to a spare: one that sleeps on its word, or also in the poller.
+ * False: there is none, the carrier has it still. Inside. */
+/* One to which a processor can be offered, and which sleeps on its word; NULL: none. With
+ * sched->lock held. */
 struct weft__carrier *weft__spare_on_word(struct weft_sched *sched);
 bool weft__offer(struct weft__carrier *carrier, struct weft__processor *processor, bool in_poller);
 void weft__blocking_resume(struct weft_thread *self) weft__cold;

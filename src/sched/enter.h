@@ -2,8 +2,8 @@
 /*
  * Entry: what every call does before it touches what belongs to the carrier or its processor.
  *
- * The monitor takes the processor of a carrier that is blocked in the kernel. It must not do so while
- * that carrier is in the middle of using it. So (INSIDE):
+ * The monitor takes the processor of a carrier that is blocked in the kernel. It must not do so
+ * while that carrier is in the middle of using it. So (INSIDE):
  *
  *	who enters			the monitor
  *	1 inside = 1			1 owner: c -> c|REVOKED, by compare-and-swap
@@ -11,9 +11,9 @@
  *	2 read owner			2 read inside
  *
  * Failing without the barriers: the store of inside waits in the store buffer, the carrier reads
- * owner == c and uses the processor; the monitor revokes it, reads inside == 0 and gives it away: two
- * carriers push into one queue. With them either the carrier sees REVOKED, or the monitor sees it
- * inside. A carrier that sees REVOKED takes it back by compare-and-swap, or has lost it: then it
+ * owner == c and uses the processor; the monitor revokes it, reads inside == 0 and gives it away:
+ * two carriers push into one queue. With them either the carrier sees REVOKED, or the monitor sees
+ * it inside. A carrier that sees REVOKED takes it back by compare-and-swap, or has lost it: then it
  * goes on without a processor.
  *
  * Entries nest (a wake within a park): each restores what it found. While a thread is switched out

@@ -12,8 +12,8 @@
  *     out there). The other processors have no carrier (owner word 0) until a thread is started.
  *   - Other schedulers are lost: their memory stays, since who knows what points there.
  *   - Threads are lost by their ids: all up to the highest given out; the caller gets a new one. A
- *     claim of a lost thread fails (park.c), so a lock that such a thread waits for goes to the next
- *     one, and nothing can put it into a queue.
+ *     claim of a lost thread fails (park.c), so a lock that such a thread waits for goes to the
+ *     next one, and nothing can put it into a queue.
  *   - Locks of the engine that may have been held are free, and what they guard is begun anew:
  *     lists, not counted on to be whole.
  *

@@ -27,8 +27,8 @@ static inline bool weft__fork_has_lost_sched(const struct weft_sched *sched)
 }
 
 /*
- * Before a thread is started: in a child the survivor's scheduler has one carrier at first, which is
- * all that exec needs. Gives each of its processors one, and the monitor back.
+ * Before a thread is started: in a child the survivor's scheduler has one carrier at first, which
+ * is all that exec needs. Gives each of its processors one, and the monitor back.
  */
 void weft__fork_resume(struct weft_thread *self) weft__cold;
 static inline void weft__fork_before_spawn(struct weft_thread *self)

@@ -137,7 +137,8 @@ void weft__look_around(struct weft__processor *processor)
 	processor->check_at = processor->switches + processor->check_every;
 	atomic_store_relaxed(&processor->clock_ns, now_ns);
 	processor->spent_due = weft__runq_count(&processor->spent) != 0 &&
-			       now_ns - processor->spent_ns > SPENT_SLICES * processor->sched->slice_ns;
+			       now_ns - processor->spent_ns >
+				       SPENT_SLICES * processor->sched->slice_ns;
 	if (weft__wheel_next(&processor->wheel) <= now_ns)
 		fire(carrier, &processor->wheel, now_ns);
 	if (atomic_load_relaxed(&processor->sched->poller.fds) != 0 &&

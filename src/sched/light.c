@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * User-level threads, user and light: birth and end. The control block is in the top page of the stack. Stacks of the
- * default size that a processor's threads leave are kept there, hot, last in first out; the rest
- * goes back to the stack store.
+ * User-level threads, user and light: birth and end. The control block is in the top page of the
+ * stack. Stacks of the default size that a processor's threads leave are kept there, hot, last in
+ * first out; the rest goes back to the stack store.
  *
  * The end of a thread, against its joiner: the thread takes its joiners' lock, claims the joiner if
  * there is one, and leaves its stack for the last time; its successor sets `ended` and drops the

@@ -5,21 +5,23 @@
  * not strict, and sleeps while no processor is busy.
  *
  *	a carrier is blocked	its processor goes to a spare carrier (hand-off, enter.h)
- *	a thread overran	its carrier's ticks are switched on (preempt.c); the handler switches them off
- *	an extra runner		a carrier whose processor was handed off is back from its call and runs a
+ *	a thread overran	its carrier's ticks are switched on (preempt.c); the handler
+ *switches them off
+ *	an extra runner		a carrier whose processor was handed off is back from its call and
+ *runs a
  *				thread all the same: it gets a tick, and queues
  *	no spare is left	one is made; at the bound on carriers a report is printed instead
  *	too many spares		after a while one of them ends
  *
- * How often it looks: where the kernel tells when a carrier blocks (WEFT__WATCH_PERF) it is woken by that;
- * else every LOOK_SHORT_NS, and less often the longer there is nothing to do. A processor that
- * becomes busy wakes it if it sleeps without a deadline (ASLEEP: it says so, and looks at every owner
- * word once more after a heavy barrier; a carrier stores its word, and looks whether it sleeps after
- * a light one).
+ * How often it looks: where the kernel tells when a carrier blocks (WEFT__WATCH_PERF) it is woken
+ * by that; else every LOOK_SHORT_NS, and less often the longer there is nothing to do. A processor
+ * that becomes busy wakes it if it sleeps without a deadline (ASLEEP: it says so, and looks at
+ * every owner word once more after a heavy barrier; a carrier stores its word, and looks whether it
+ * sleeps after a light one).
  *
- * The monitor makes carriers, so it may wait for a lock of the C library that a thread held when it was
- * switched away. So one spare is kept in reserve once there was a need for one, and whoever has that
- * processor lets the holder run.
+ * The monitor makes carriers, so it may wait for a lock of the C library that a thread held when it
+ * was switched away. So one spare is kept in reserve once there was a need for one, and whoever has
+ * that processor lets the holder run.
  */
 #include <string.h>
 
@@ -33,8 +35,8 @@
 #define LOOK_SHORT_NS (250 * WEFT_US)
 #define LOOK_LONG_NS (10 * WEFT_MS)
 #define LOOK_AWAY_NS (100 * WEFT_MS) /* nothing is busy, but a carrier is away in a call */
-#define SHARP_LOOKS 40		     /* without a find, before it looks less often */
-#define IDLE_LOOKS 20		     /* at nothing busy, before it sleeps */
+#define SHARP_LOOKS 40               /* without a find, before it looks less often */
+#define IDLE_LOOKS 20                /* at nothing busy, before it sleeps */
 #define RETIRE_NS (5 * WEFT_SECOND)
 #define REPORT_EVERY_NS WEFT_SECOND
 #define REPORT_LINES 10
@@ -50,7 +52,7 @@ static struct {
 	unsigned sched_count;
 	weft__sys_thread thread;
 
-	bool stopping;	 /* atomic */
+	bool stopping;   /* atomic */
 	uint32_t asleep; /* atomic */
 	/* the monitor's own */
 	bool found; /* something to do, in this look */
@@ -91,9 +93,10 @@ static void report_bound(struct weft_sched *sched, int64_t now_ns)
 	if (now_ns < monitor.report_ns)
 		return;
 	monitor.report_ns = now_ns + REPORT_EVERY_NS;
-	weft__report("scheduler '%s': all %u carriers are blocked in the kernel while threads wait; "
-		     "allow more (weft_sched_options.carriers) or use weft's own calls there",
-		     sched->name, sched->carriers_max);
+	weft__report(
+		"scheduler '%s': all %u carriers are blocked in the kernel while threads wait; "
+		"allow more (weft_sched_options.carriers) or use weft's own calls there",
+		sched->name, sched->carriers_max);
 	weft__spin_lock(&sched->lock);
 	weft__list_for(link, &sched->carriers) {
 		struct weft__carrier *carrier = container_of(link, struct weft__carrier, all);
@@ -174,8 +177,8 @@ static bool hand_off(struct weft_sched *sched, struct weft__processor *processor
 
 /* ---- what it looks at */
 
-/* Whether anybody could want the processor of a blocked carrier: who waits in a queue; a timer or a descriptor
- * that only it attends; and, where no carrier is idle, whoever is woken from outside. */
+/* Whether anybody could want the processor of a blocked carrier: who waits in a queue; a timer or a
+ * descriptor that only it attends; and, where no carrier is idle, whoever is woken from outside. */
 static bool is_wanted(struct weft__processor *processor)
 {
 	struct weft_sched *sched = processor->sched;
@@ -277,8 +280,7 @@ static bool has_processor(struct weft__carrier *carrier)
 {
 	struct weft__processor *processor = atomic_load_relaxed(&carrier->processor);
 
-	return processor != NULL &&
-	       atomic_load_relaxed(&processor->owner) == (uintptr_t)carrier;
+	return processor != NULL && atomic_load_relaxed(&processor->owner) == (uintptr_t)carrier;
 }
 
 /* Carriers whose processor was handed off: those that are back get a tick. */
@@ -344,7 +346,7 @@ static struct weft_sched *next_sched(struct weft_sched *previous)
 
 	weft__spin_lock(&monitor.lock);
 	link = previous != NULL && previous->is_watched ? previous->watched.next
-							 : monitor.scheds.next;
+							: monitor.scheds.next;
 	if (previous != NULL && !previous->is_watched)
 		link = &monitor.scheds; /* it was taken out meanwhile: begin anew next time */
 	monitor.looking_at =
@@ -397,7 +399,7 @@ static int64_t pace(void)
 		monitor.dull_looks++;
 	if (!monitor.busy)
 		return monitor.dull_looks < IDLE_LOOKS ? LOOK_LONG_NS
-		       : monitor.away		       ? LOOK_AWAY_NS
+		       : monitor.away                  ? LOOK_AWAY_NS
 						       : WEFT_FOREVER;
 	if (monitor.dull_looks == 0 || monitor.look_ns == 0)
 		monitor.look_ns = LOOK_SHORT_NS;
@@ -536,7 +538,8 @@ void weft__monitor_watch(struct weft__carrier *carrier, struct weft__watch *watc
 		return;
 	}
 	if (watch != NULL)
-		(void)weft__sys_watcher_add(monitor.watcher, watch); /* without: it looks less often */
+		/* without: it looks less often */
+		(void)weft__sys_watcher_add(monitor.watcher, watch);
 	if (old != NULL) {
 		weft__sys_watcher_remove(monitor.watcher, old);
 		weft__sys_watch_close(old);

@@ -7,8 +7,8 @@ struct weft__processor *weft__owner_regain(struct weft__carrier *carrier)
 	struct weft__processor *processor = carrier->processor;
 	const uintptr_t mine = (uintptr_t)carrier;
 
-	/* The monitor may give it back in the middle, and revoke it again: as long as the word names
-	 * us it is not lost. */
+	/* The monitor may give it back in the middle, and revoke it again: as long as the word
+	 * names us it is not lost. */
 	for (;;) {
 		uintptr_t seen = atomic_load_acquire(&processor->owner);
 

@@ -8,14 +8,16 @@
  *
  *	the thread holds		its last release gives way
  *	the carrier's loop runs		nothing to do
- *	sp is not in the thread's stack	a switch is under way, or the program runs on a stack of its own
+ *	sp is not in the thread's stack	a switch is under way, or the program runs on a stack of its
+ *own
  *	more signals are masked		a handler of the program was interrupted
- *	pc is in the C library		a lock of the library may be held, which others would block for:
+ *	pc is in the C library		a lock of the library may be held, which others would block
+ *for:
  *					put off twice; then no more, or it could be for ever
  *
- * A thread has used its slice up when as many ticks as make one found it running, so a tick that comes just
- * after a switch counts for nothing. When nobody waits any more the carrier's ticks are switched
- * off; the monitor switches them on.
+ * A thread has used its slice up when as many ticks as make one found it running, so a tick that
+ * comes just after a switch counts for nothing. When nobody waits any more the carrier's ticks are
+ * switched off; the monitor switches them on.
  */
 #include <weft/preempt.h>
 
@@ -61,7 +63,8 @@ static bool give_way(struct weft_thread *self)
 
 	if (processor == NULL && self->blocking != 0)
 		return false; /* it holds nobody up */
-	/* A user thread that shares its carrier's block (sanitizers) is stopped like a light one. */
+	/* A user thread that shares its carrier's block (sanitizers) is stopped like a light
+	 * one. */
 	if (self->tp != NULL) {
 		if (processor != NULL)
 			return give_way_to_next(self);

@@ -47,8 +47,7 @@ void weft_sched_stats_get(weft_sched *sched, weft_sched_stats *out_stats)
 	out_stats->hand_offs = atomic_load_relaxed(&sched->hand_offs);
 	weft__spin_lock(&sched->lock);
 	weft__list_for(link, &sched->carriers) {
-		const struct weft__carrier *carrier =
-			container_of(link, struct weft__carrier, all);
+		const struct weft__carrier *carrier = container_of(link, struct weft__carrier, all);
 
 		add_carrier(carrier, out_stats);
 		note_means(carrier, out_stats);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Stopped: a light thread that overran its slice. It shares errno and thread_local with its carrier, and may
- * be anywhere, so it cannot go on elsewhere: it stops where it is, with its carrier.
+ * Stopped: a light thread that overran its slice. It shares errno and thread_local with its
+ * carrier, and may be anywhere, so it cannot go on elsewhere: it stops where it is, with its
+ * carrier.
  *
  *	the thread, on its carrier c		a carrier d, on its loop, with a processor
  *	1 offers its processor to a spare
@@ -11,10 +12,10 @@
  *						5 owner: d -> c; granted; stop_word = 1; wakes c
  *	6 has the processor, goes on		6 is a spare
  *
- * 1 before 2: once it is queued it can be granted a processor, and must not have one then. The word is
- * set to 0 before 2, and looked at before every sleep. 5 before 6: d has the processor until it gives
- * it, so nobody else does. c is inside (enter.h) all the while, so the monitor does not take what it
- * was granted before it woke. models/preempt.pml has this protocol.
+ * 1 before 2: once it is queued it can be granted a processor, and must not have one then. The word
+ * is set to 0 before 2, and looked at before every sleep. 5 before 6: d has the processor until it
+ * gives it, so nobody else does. c is inside (enter.h) all the while, so the monitor does not take
+ * what it was granted before it woke. models/preempt.pml has this protocol.
  */
 #include "sched/enter.h"
 #include "sys/spin.h"
@@ -60,6 +61,6 @@ void weft__stopped_grant(struct weft__carrier *carrier, struct weft_thread *thre
 	carrier->processor = NULL;
 	stopped->granted = processor;
 	atomic_store_release(&processor->owner, (uintptr_t)stopped); /* OWNER */
-	atomic_store_release(&stopped->stop_word, 1u);		     /* GRANT */
+	atomic_store_release(&stopped->stop_word, 1u);               /* GRANT */
 	weft__sys_wake(&stopped->stop_word, 1);
 }

@@ -157,9 +157,9 @@ struct weft_thread *weft__pick(struct weft__processor *processor)
 }
 
 /*
- * From one block to another. In a carrier's own block weft__arch_self is the loop while a user thread
- * runs there, so that a signal between two of these steps finds a thread that lives, and that is
- * held.
+ * From one block to another. In a carrier's own block weft__arch_self is the loop while a user
+ * thread runs there, so that a signal between two of these steps finds a thread that lives, and
+ * that is held.
  */
 static weft__noinline void change_identity(struct weft__carrier *carrier, struct weft_thread *self,
 					   struct weft_thread *next)

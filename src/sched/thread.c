@@ -56,9 +56,9 @@ int weft_thread_spawn(weft_function *function, void *arg, const weft_thread_opti
 			return -ENOTSUP;
 		/* fall through */
 	case WEFT_LIGHT:
-		return sched != NULL ? weft__light_spawn(sched, kind, function, arg, options,
-							 out_thread)
-				     : -EINVAL;
+		return sched != NULL
+			       ? weft__light_spawn(sched, kind, function, arg, options, out_thread)
+			       : -EINVAL;
 	default:
 		return -EINVAL;
 	}

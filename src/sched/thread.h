@@ -51,7 +51,7 @@ struct weft_thread {
 	struct weft__carrier *carrier;
 	uint64_t park;            /* atomic, see park.h */
 	struct weft_thread *next; /* link in a queue, in a wakes list, in a cache of stacks */
-	void *tp; /* constant: its own thread pointer; NULL: it has its carrier's */
+	void *tp;                 /* constant: its own thread pointer; NULL: it has its carrier's */
 	/* constant in the thread's queues: the carrier that stopped together with it and that alone
 	 * can run it; NULL: any can */
 	struct weft__carrier *stopped_with;
@@ -73,11 +73,11 @@ struct weft_thread {
 	uint8_t is_foreign; /* weft did not make this kernel thread */
 
 	/* The thread's own. */
-	uint8_t blocking;    /* depth of weft_blocking_begin; atomic for the inspector */
-	uint32_t calls;      /* atomic: odd between weft_syscall_enter and leave */
-	uint32_t disabled;   /* depth of weft_preempt_disable */
-	bool is_spent;       /* it used its slice up: into the second queue */
-	uint8_t libc_ticks;  /* put off in a row because it was in the C library */
+	uint8_t blocking;   /* depth of weft_blocking_begin; atomic for the inspector */
+	uint32_t calls;     /* atomic: odd between weft_syscall_enter and leave */
+	uint32_t disabled;  /* depth of weft_preempt_disable */
+	bool is_spent;      /* it used its slice up: into the second queue */
+	uint8_t libc_ticks; /* put off in a row because it was in the C library */
 	int32_t result;
 	uint8_t ended; /* guarded by joiners.lock */
 	uint8_t joined;

@@ -8,16 +8,17 @@
 #include "sched/fork.h"
 #include "sys/spin.h"
 
-#define SIZES 31	   /* a slot's bytes are a power of two, from 32 KiB to 1 GiB */
-#define WARM_MAX 256	   /* of a size: their stacks keep their pages */
-#define KEPT_BELOW_BYTES ((size_t)4 << 10) /* of a stack that is given back: what its next thread touches first */
+#define SIZES 31     /* a slot's bytes are a power of two, from 32 KiB to 1 GiB */
+#define WARM_MAX 256 /* of a size: their stacks keep their pages */
+#define KEPT_BELOW_BYTES \
+	((size_t)4 << 10) /* of a stack that is given back: what its next thread touches first */
 
 enum { UNKNOWN, OFFERED, REFUSED };
 
 static struct {
 	uint32_t lock;
-	uint32_t state;			 /* atomic */
-	struct weft__tls_layout layout;	 /* constant when state is OFFERED */
+	uint32_t state;                 /* atomic */
+	struct weft__tls_layout layout; /* constant when state is OFFERED */
 	/* guarded by lock; linked by next. warm: the first ones, whose stacks keep their pages */
 	struct weft_thread *warm[SIZES], *cold[SIZES];
 	unsigned warm_count[SIZES];

@@ -3,11 +3,12 @@
  * User threads: records that have a block of their own (sys/tls.h) above them, at the top of the
  * stack's slot.
  *
- *	| guard | usable, grows down <-- | record | block: thread_local and control block of the C library |
+ *	| guard | usable, grows down <-- | record | block: thread_local and control block of the C
+ *library |
  *
  * A block is for ever, so a slot that has one is not given back to the stack store when its thread
- * has ended but kept for the next user thread with a stack of that size; only the pages of the stack
- * below it are.
+ * has ended but kept for the next user thread with a stack of that size; only the pages of the
+ * stack below it are.
  */
 #ifndef WEFT_SCHED_USER_H
 #define WEFT_SCHED_USER_H

@@ -26,9 +26,13 @@ struct weft__tick_context {
 	bool is_in_libc; /* pc is in the C library or the dynamic linker (static programs: false) */
 	void *handle;    /* for weft__sys_tick_moved */
 };
-/* Called on the interrupted stack, errno saved, ticks not blocked. It may switch away and come back
- * on another kernel thread; then it calls weft__sys_tick_moved before it returns. */
+/*
+ * Called on the interrupted stack, errno saved, ticks blocked. It may switch away and come back on
+ * another kernel thread: between weft__sys_tick_leave, from where on ticks come, and
+ * weft__sys_tick_moved, with which it ends.
+ */
 typedef void weft__sys_tick_handler(struct weft__tick_context *context);
+void weft__sys_tick_leave(void);
 /* Once per process; later calls do nothing. A SIGURG that is none of ours goes to the handler that
  * was there before; a program that sets its own later takes ours away. 0, -errno */
 int weft__sys_tick_install(weft__sys_tick_handler *handler);
@@ -68,8 +72,8 @@ int weft__sys_watch_tid(const struct weft__watch *watch);
 
 /*
  * A tick every so often until it is 0 nanoseconds; the first one after that time, by timer up to a
- * quarter of it later. By anyone, several at once and from handlers too (the last one wins); but not
- * by a thread that may be switched away meanwhile. What it is set to already costs nothing. The
+ * quarter of it later. By anyone, several at once and from handlers too (the last one wins); but
+ * not by a thread that may be switched away meanwhile. What it is set to already costs nothing. The
  * least that perf knows is 10,000. Where neither means is to be had (the limit on pending signals)
  * no tick comes.
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Everything at once, at random from a printed seed: threads of every kind submit to pools of every
- * shape, wait, cancel, batch, resize, drain; tasks submit, wait and block; workers are seen to block
- * whether they do or not. In the end every task
+ * shape, wait, cancel, batch, resize, drain; tasks submit, wait and block; workers are seen to
+ * block whether they do or not. In the end every task
  * that was accepted has run exactly once, or was cancelled and has not.
  */
 #include <pthread.h>

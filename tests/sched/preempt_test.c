@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Preemption and hand-off: nobody who computes or blocks stops the others. Each test would hang, and
- * not fail by luck, if it did. */
+/* Preemption and hand-off: nobody who computes or blocks stops the others. Each test would hang,
+ * and not fail by luck, if it did. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -26,8 +26,7 @@ static int spin(void *arg)
 
 static int spawn(weft_function *function, void *arg, weft_thread **out_thread)
 {
-	return weft_thread_spawn(function, arg, &(weft_thread_options){ .kind = kind },
-				 out_thread);
+	return weft_thread_spawn(function, arg, &(weft_thread_options){ .kind = kind }, out_thread);
 }
 
 /* Until each has had the CPU 20 times after another had it. */
@@ -166,8 +165,8 @@ static int act_while_blocked(void *arg)
 static void who_blocks_stops_nobody(void **state)
 {
 	(void)state;
-	assert_int_equal(weft_run(act_while_blocked, NULL, &(weft_sched_options){ .processors = 1 }),
-			 0);
+	assert_int_equal(
+		weft_run(act_while_blocked, NULL, &(weft_sched_options){ .processors = 1 }), 0);
 }
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -194,8 +193,8 @@ static int share_a_lock(void *arg)
 	counted = 0;
 	for (int i = 0; i < 10; i++)
 		check(weft_thread_spawn(count_under_lock, NULL,
-						   &(weft_thread_options){ .kind = WEFT_USER },
-						   &threads[i]) == 0);
+					&(weft_thread_options){ .kind = WEFT_USER },
+					&threads[i]) == 0);
 	for (int i = 0; i < 10; i++)
 		check(weft_thread_join(threads[i], NULL) == 0);
 	return counted == 20000 ? 0 : -1;

@@ -201,8 +201,7 @@ static int names(void *arg)
 	check(weft_thread_name(thread, name, 3) == 2 && strcmp(name, "a ") == 0);
 	check(weft_thread_name(thread, name, 0) == -EINVAL);
 	check(weft_thread_id(thread) != weft_thread_id(self) && weft_thread_id(thread) != 0);
-	check(weft_thread_kind(thread) ==
-	      (weft_user_why()[0] == '\0' ? WEFT_USER : WEFT_LIGHT));
+	check(weft_thread_kind(thread) == (weft_user_why()[0] == '\0' ? WEFT_USER : WEFT_LIGHT));
 	check(weft_thread_name_set(self, NULL) == -EINVAL);
 	check(weft_thread_name_set(self, "app") == 0);
 	__atomic_store_n(&go, 1, __ATOMIC_RELEASE);

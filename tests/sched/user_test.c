@@ -47,7 +47,7 @@ static int spawn_many(void *arg)
 	for (int round = 0; round < 5; round++) {
 		for (intptr_t i = 0; i < THREADS; i++)
 			check(weft_thread_spawn(keep_own_things, (void *)i, &options,
-							   &threads[i]) == 0);
+						&threads[i]) == 0);
 		for (int i = 0; i < THREADS; i++) {
 			check(weft_thread_join(threads[i], &result) == 0);
 			check(result == i);
@@ -60,10 +60,9 @@ static void each_keeps_its_own_things(void **state)
 {
 	(void)state;
 	for (unsigned processors = 1; processors <= 3; processors++)
-		assert_int_equal(
-			weft_run(spawn_many, NULL,
-				 &(weft_sched_options){ .processors = processors }),
-			0);
+		assert_int_equal(weft_run(spawn_many, NULL,
+					  &(weft_sched_options){ .processors = processors }),
+				 0);
 }
 
 static int waited;
@@ -84,8 +83,8 @@ static int mix_kinds(void *arg)
 	for (int round = 0; round < 50; round++) {
 		for (int i = 0; i < 4; i++)
 			check(weft_thread_spawn(wait_for, &sem,
-						  &(weft_thread_options){ .kind = kinds[i] },
-						  &threads[i]) == 0);
+						&(weft_thread_options){ .kind = kinds[i] },
+						&threads[i]) == 0);
 		for (int i = 0; i < 4; i++) {
 			weft_sleep(i * WEFT_US);
 			weft_sem_wake(&sem);

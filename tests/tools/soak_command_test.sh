@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # soak_command_test.sh WEFT LIAR: what `weft soak` says, and that it finds out what goes wrong.
 
-weft=$1
-liar=$2
+weft=$(realpath "$1")
+liar=$(realpath "$2")
 root=$(cd "$(dirname "$0")/../.." && pwd)
 . "$root/tests/tools/check.sh"
 

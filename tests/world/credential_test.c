@@ -52,7 +52,8 @@ static void check_each_kernel_thread(unsigned id)
 		if (status == NULL)
 			continue; /* it has ended */
 		while (fgets(line, sizeof line, status) != NULL)
-			if (sscanf(line, "Uid: %u %u %u %u", &ids[0], &ids[1], &ids[2], &ids[3]) == 4)
+			if (sscanf(line, "Uid: %u %u %u %u", &ids[0], &ids[1], &ids[2], &ids[3]) ==
+			    4)
 				break;
 		fclose(status);
 		for (int i = 0; i < 4; i++)

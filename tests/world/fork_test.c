@@ -140,8 +140,8 @@ static int use_sockets(void)
 }
 
 static int (*const deeds[])(void) = {
-	just_be,	  allocate,	 start_threads, sleep_a_while, make_a_scheduler,
-	run_a_program,	  be_preempted,	 fork_again,	use_sockets,
+	just_be,       allocate,     start_threads, sleep_a_while, make_a_scheduler,
+	run_a_program, be_preempted, fork_again,    use_sockets,
 };
 #define DEEDS (sizeof deeds / sizeof deeds[0])
 

@@ -47,7 +47,7 @@ void run_many(weft_function *function)
 
 /* ---- thread_local */
 int constructed; /* atomic */
-int destroyed;	 /* atomic */
+int destroyed;   /* atomic */
 
 struct counter {
 	std::string name = "a name that is too long to be kept inside of a string object";

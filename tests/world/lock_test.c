@@ -225,8 +225,8 @@ static void each_thread_has_its_own(void **state)
 	assert_int_equal(destroyed, 2 * THREADS);
 }
 
-/* glibc asks the kernel for the thread's affinity on the way, by its tid, which a user thread does not
- * have: then it refuses. */
+/* glibc asks the kernel for the thread's affinity on the way, by its tid, which a user thread does
+ * not have: then it refuses. */
 static int look_at_stack(void *arg)
 {
 	char *here = __builtin_frame_address(0);

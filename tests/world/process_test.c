@@ -63,7 +63,8 @@ static int vfork_once(void *arg)
 
 	snprintf(command, sizeof command, "exit %d", expected);
 	for (int i = 0; i < ROUNDS; i++) {
-		/* NOLINTNEXTLINE(clang-analyzer-security.insecureAPI.vfork): it is what is tested */
+		/* NOLINTNEXTLINE(clang-analyzer-security.insecureAPI.vfork): it is what is
+		 * tested */
 		pid_t child = vfork();
 
 		if (child == 0) {

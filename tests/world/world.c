@@ -10,7 +10,7 @@ weft_kind world_kind;
 int world_stop;
 
 static char *test_name; /* shared with the watchdog */
-static unsigned sums;	/* so that the work is done */
+static unsigned sums;   /* so that the work is done */
 static weft_function *the_body;
 
 /* ---- the watchdog */

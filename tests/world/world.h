@@ -47,14 +47,17 @@ void world_watch(int seconds);
 /* For world_case: tells the watchdog what runs. */
 int world_named(void **state);
 
-#define world_case(name)                                                         \
-	{                                                                        \
-		#name, name, world_named, NULL, (void *)&(const char *){ #name } \
+#define world_case(name)                                                \
+	{                                                               \
+#name, name, world_named, NULL, (void *)&(const char *) \
+		{                                                       \
+#name                                           \
+		}                                                       \
 	}
 
 /* ---- threads of a kind */
 extern weft_kind world_kind; /* of this run */
-extern int world_stop;	     /* atomic: spinners shall end */
+extern int world_stop;       /* atomic: spinners shall end */
 
 int world_spin(void *arg); /* computes until world_stop */
 weft_thread *world_start(weft_function *function, void *arg);

@@ -147,9 +147,9 @@ static int find_functions(void)
 
 struct witness {
 	char *stack;
-	uint32_t may_start; /* atomic */
+	uint32_t may_start;               /* atomic */
 	uint32_t has_started, has_looked; /* atomic */
-	int error; /* of starting it */
+	int error;                        /* of starting it */
 	int tid;
 	const char *doubt; /* NULL: all is as it should be */
 };
@@ -239,8 +239,7 @@ static void learn_tls(char *record, char *tp)
 	libc->tls_ctype[0] = (char *)__ctype_b_loc() - tp;
 	libc->tls_ctype[1] = (char *)__ctype_tolower_loc() - tp;
 	libc->tls_ctype[2] = (char *)__ctype_toupper_loc() - tp;
-	if (resolver != NULL &&
-	    is_inside((uintptr_t)*resolver, record, libc->record_bytes)) {
+	if (resolver != NULL && is_inside((uintptr_t)*resolver, record, libc->record_bytes)) {
 		libc->tls_resolver = (char *)resolver - tp;
 		libc->resolver = (size_t)((char *)*resolver - record);
 	}
@@ -420,8 +419,8 @@ int weft__libc_learn(const char **out_why)
 		return refuse("the C library's table of %s is not found", "pthread keys");
 	error = weft__libc_find_images();
 	if (error < 0)
-		return error == -ENOTSUP ? refuse("the C library's own %s is not found", "TLS") :
-					   error;
+		return error == -ENOTSUP ? refuse("the C library's own %s is not found", "TLS")
+					 : error;
 	libc->pattern = malloc(libc->record_bytes);
 	if (libc->pattern == NULL)
 		return -ENOMEM;

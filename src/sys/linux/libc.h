@@ -32,7 +32,7 @@ struct weft__libc {
 	size_t tid, node, cancelling, specific, dtv;
 	size_t robust_head, robust_back;
 	size_t stack_low, stack_bytes; /* 0: not known */
-	size_t resolver;	       /* 0: not known */
+	size_t resolver;               /* 0: not known */
 
 	/* What a thread's record holds when it begins to run: the words at `relocations` point into
 	 * itself. */

@@ -40,7 +40,7 @@ static struct {
 	size_t own_id;
 } images;
 
-static const ElfW(Phdr) *tls_part(const struct dl_phdr_info *info)
+static const ElfW(Phdr) * tls_part(const struct dl_phdr_info *info)
 {
 	for (int i = 0; i < info->dlpi_phnum; i++)
 		if (info->dlpi_phdr[i].p_type == PT_TLS)

@@ -104,8 +104,8 @@ bool weft__libc_find_keys(struct weft__libc *libc)
 {
 	struct search search = { .libc = libc };
 
-	*(void (**)(void *))&search.destructors[0] = first_destructor;
-	*(void (**)(void *))&search.destructors[1] = second_destructor;
+	*(void (**)(void *)) & search.destructors[0] = first_destructor;
+	*(void (**)(void *)) & search.destructors[1] = second_destructor;
 	search.own_code = (const char *)(uintptr_t)libc->call_tls_dtors;
 	if (pthread_key_create(&search.keys[0], first_destructor) != 0)
 		return false;

@@ -27,7 +27,8 @@
 #define AUX_MINSIGSTKSZ 51 /* younger than some C libraries' headers */
 /* What a kernel that does not say needs. (Not MINSIGSTKSZ, which may be several frames.) */
 #define FRAME_BYTES_MIN ((size_t)5120)
-/* on_signal, the engine's handler and a switch below them, measured at 1,100 bytes at -O2; and the red zone */
+/* on_signal, the engine's handler and a switch below them, measured at 1,100 bytes at -O2; and the
+ * red zone */
 #define HANDLER_BYTES ((size_t)3072)
 /* The kernel's signal set, which is shorter than the C library's: more must not be written into an
  * interrupted context, where other things follow it. */

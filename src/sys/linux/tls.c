@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Identity on Linux: looking whether there can be blocks, and the thread pointer. libc.c knows the C
- * library, tls_create.c makes blocks, tls_life.c is what their threads run.
+ * Identity on Linux: looking whether there can be blocks, and the thread pointer. libc.c knows the
+ * C library, tls_create.c makes blocks, tls_life.c is what their threads run.
  */
 #include "sys/tls.h"
 

@@ -113,6 +113,6 @@ void weft__sys_tls_end(void)
 	weft__libc_run_keys(weft__tls_record_at(tp));
 	weft__libc.call_tls_dtors(); /* of what those made */
 	if (dlerror() != NULL)
-		(void)dlerror(); /* the next thread's first error is its own */
+		(void)dlerror();     /* the next thread's first error is its own */
 	uselocale(LC_GLOBAL_LOCALE); /* its own may be freed by another */
 }

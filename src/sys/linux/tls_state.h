@@ -18,16 +18,16 @@
 
 /* A block's. */
 struct weft__tls_state {
-	char *own;	/* the kernel thread's own block; whoever sets the block sets it */
-	uint32_t used;	/* some thread has begun with it */
+	char *own;      /* the kernel thread's own block; whoever sets the block sets it */
+	uint32_t used;  /* some thread has begun with it */
 	uint32_t epoch; /* in which process, counted by forks, the library knows of it */
 };
 
 struct weft__tls {
 	/* constant once looked */
 	ptrdiff_t state, self; /* from the thread pointer: ours, and weft__arch_current */
-	bool is_fast;	       /* the thread pointer takes no system call */
-	uint32_t epoch;	       /* atomic: forks between the first process and this one */
+	bool is_fast;          /* the thread pointer takes no system call */
+	uint32_t epoch;        /* atomic: forks between the first process and this one */
 };
 
 extern struct weft__tls weft__tls;

@@ -31,7 +31,8 @@ struct perf_event_mmap_page;
 enum { WEFT__WATCH_FREE, WEFT__WATCH_TAKEN, WEFT__WATCH_OPEN };
 
 struct weft__watch {
-	/* atomic. Who took it from FREE to TAKEN writes the rest; signals find it while it is OPEN */
+	/* atomic. Who took it from FREE to TAKEN writes the rest; signals find it while it is
+	 * OPEN */
 	uint32_t state;
 	/* constant while it is open */
 	uint32_t index;

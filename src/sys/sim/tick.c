@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ticks and watches. While a watch is armed, a tick may come at any step of its kernel thread; when,
- * the seed decides, not the clock. It is a call of the handler in the place of that step.
+ * Ticks and watches. While a watch is armed, a tick may come at any step of its kernel thread;
+ * when, the seed decides, not the clock. It is a call of the handler in the place of that step.
  *
  * A tick has a distance to the next of TICK_ROOM steps at least, so that a handler which is itself
  * interrupted comes to its end.
