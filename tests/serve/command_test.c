@@ -25,6 +25,10 @@
 
 #define CONNECTIONS 10000
 #define GROWTH_KIB 64
+/* A carrier that was blocked is replaced by another, which ends after some seconds of rest. Each
+ * has descriptors of its own. */
+#define CARRIERS_MORE 2
+#define CARRIER_FDS 4
 
 static char *command;
 
@@ -195,10 +199,12 @@ static void ten_thousand_connections_leave_nothing(const char *kind)
 		print_message("round %d: %d threads, %d descriptors, %ld KiB\n", round + 1,
 			      threads[round], descriptors[round], resident[round]);
 	}
-	assert_int_equal(threads[1], threads[0]);
-	assert_int_equal(descriptors[1], descriptors[0]);
-	assert_true(resident[1] - resident[0] <= GROWTH_KIB);
-	assert_true(resident[2] - resident[0] <= GROWTH_KIB);
+	for (int round = 1; round < 3; round++) {
+		assert_in_range(threads[round], 1, threads[0] + CARRIERS_MORE);
+		assert_in_range(descriptors[round], 1,
+				descriptors[0] + CARRIERS_MORE * CARRIER_FDS);
+		assert_true(resident[round] - resident[0] <= GROWTH_KIB);
+	}
 	kill(child.pid, SIGTERM);
 	assert_int_equal(wait_for_child(), 0);
 	folder_destroy();
