@@ -12,9 +12,10 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+
+#include <weft/mutex.h>
 
 #include "serve/http/file.h"
 
@@ -41,13 +42,9 @@ struct weft__http_batch {
 	char text[WEFT__HTTP_TEXT_BYTES];
 };
 
-/*
- * Free ones, for a few at a time. All-zero is ready for use. Under a spin lock: were it one that is
- * waited for, workers that give a batch back would queue up behind one that the kernel has stopped,
- * each with its batch, and the next ones would need more.
- */
+/* Free ones, for a few at a time. All-zero is ready for use. */
 struct weft__http_batches {
-	uint32_t lock;
+	weft_mutex lock;
 	/* guarded by lock */
 	struct weft__http_batch *free;
 	unsigned free_count;

@@ -20,7 +20,6 @@
 #include "serve/http/date.h"
 #include "serve/http/mime.h"
 #include "serve/http/open.h"
-#include "sys/spin.h"
 
 #define YOUNG_NS (50 * WEFT_MS) /* several ticks of the slowest kernel clock */
 #define READS_MAX 3
@@ -222,9 +221,7 @@ void weft__http_files_init(struct weft__http_files *files, int root, size_t kept
 	weft__list_init(&files->recent);
 }
 
-/* Takes it out; *dropped is a list of those that are to be released after the lock. */
-static void drop_locked(struct weft__http_files *files, struct weft__http_file *file,
-			struct weft__http_file **dropped)
+static void drop_locked(struct weft__http_files *files, struct weft__http_file *file)
 {
 	struct weft__http_file **at = &files->buckets[file->hash % WEFT__HTTP_BUCKETS];
 
@@ -234,18 +231,7 @@ static void drop_locked(struct weft__http_files *files, struct weft__http_file *
 	weft__list_remove(&file->recent);
 	files->kept_bytes -= file->memory_bytes;
 	file->is_kept = false;
-	file->next = *dropped;
-	*dropped = file;
-}
-
-static void release_all(struct weft__http_file *dropped)
-{
-	while (dropped != NULL) {
-		struct weft__http_file *next = dropped->next;
-
-		weft__http_file_release(dropped);
-		dropped = next;
-	}
+	weft__http_file_release(file);
 }
 
 static struct weft__http_file *find_locked(struct weft__http_files *files, const char *path,
@@ -260,12 +246,9 @@ static struct weft__http_file *find_locked(struct weft__http_files *files, const
 
 void weft__http_files_fini(struct weft__http_files *files)
 {
-	struct weft__http_file *dropped = NULL;
-
 	while (!weft__list_is_empty(&files->recent))
-		drop_locked(files, container_of(files->recent.next, struct weft__http_file, recent),
-			    &dropped);
-	release_all(dropped);
+		drop_locked(files,
+			    container_of(files->recent.next, struct weft__http_file, recent));
 	close(files->root);
 }
 
@@ -274,7 +257,7 @@ static struct weft__http_file *find(struct weft__http_files *files, const char *
 	uint32_t hash = hash_of(path);
 	struct weft__http_file *file;
 
-	weft__spin_lock(&files->lock);
+	weft_mutex_lock(&files->lock);
 	file = find_locked(files, path, hash);
 	if (file != NULL) {
 		atomic_add_relaxed(&file->references, 1);
@@ -283,43 +266,39 @@ static struct weft__http_file *find(struct weft__http_files *files, const char *
 			weft__list_push(&files->recent, &file->recent);
 		}
 	}
-	weft__spin_unlock(&files->lock);
+	weft_mutex_unlock(&files->lock);
 	return file;
 }
 
 static void drop(struct weft__http_files *files, struct weft__http_file *file)
 {
-	struct weft__http_file *dropped = NULL;
-
-	weft__spin_lock(&files->lock);
+	weft_mutex_lock(&files->lock);
 	if (file->is_kept)
-		drop_locked(files, file, &dropped);
-	weft__spin_unlock(&files->lock);
-	release_all(dropped);
+		drop_locked(files, file);
+	weft_mutex_unlock(&files->lock);
 }
 
 static void keep(struct weft__http_files *files, struct weft__http_file *file)
 {
 	struct weft__http_file **bucket = &files->buckets[file->hash % WEFT__HTTP_BUCKETS];
-	struct weft__http_file *other, *dropped = NULL;
+	struct weft__http_file *other;
 
 	if (file->memory_bytes > files->kept_bytes_max)
 		return;
-	weft__spin_lock(&files->lock);
+	weft_mutex_lock(&files->lock);
 	other = find_locked(files, file->path, file->hash);
 	if (other != NULL)
-		drop_locked(files, other, &dropped);
+		drop_locked(files, other);
 	while (files->kept_bytes + file->memory_bytes > files->kept_bytes_max)
-		drop_locked(files, container_of(files->recent.next, struct weft__http_file, recent),
-			    &dropped);
+		drop_locked(files,
+			    container_of(files->recent.next, struct weft__http_file, recent));
 	atomic_add_relaxed(&file->references, 1);
 	file->is_kept = true;
 	file->next = *bucket;
 	*bucket = file;
 	weft__list_push(&files->recent, &file->recent);
 	files->kept_bytes += file->memory_bytes;
-	weft__spin_unlock(&files->lock);
-	release_all(dropped);
+	weft_mutex_unlock(&files->lock);
 }
 
 static bool is_current(struct weft__http_files *files, const struct weft__http_file *file)

@@ -19,6 +19,8 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+#include <weft/mutex.h>
+
 #include "base/list.h"
 
 #define WEFT__HTTP_SMALL_BYTES ((size_t)65536)
@@ -57,8 +59,7 @@ struct weft__http_files {
 	/* constant */
 	int root;
 	size_t kept_bytes_max;
-	/* A spin lock: workers that wait for it have a batch each. */
-	uint32_t lock;
+	weft_mutex lock;
 	/* guarded by lock */
 	size_t kept_bytes;
 	struct weft__list recent; /* the one used last is the last */
