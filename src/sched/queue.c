@@ -71,7 +71,10 @@ struct weft_thread *weft__global_take(struct weft__processor *processor)
 
 void weft__enqueue(struct weft__processor *processor, struct weft_thread *thread)
 {
-	if (unlikely(!weft__runq_push(&processor->queue, thread)))
+	struct weft__runq *queue = unlikely(thread->is_spent) ? &processor->spent
+							      : &processor->queue;
+
+	if (unlikely(!weft__runq_push(queue, thread)))
 		weft__global_push(processor->sched, thread);
 }
 

@@ -9,9 +9,13 @@
  *
  * After a switch returns, the thread may be on another carrier: everything is read again through
  * self->carrier, which whoever switched here has set.
+ *
+ * All of it happens inside (enter.h) and under the thread's hold, which stays raised while it is
+ * switched out: nobody is switched away by force in the middle, nor before the successor has
+ * finished.
  */
 #include "base/panic.h"
-#include "sched/engine.h"
+#include "sched/enter.h"
 
 /* The end of a thread whose joiners' lock the thread itself took before its last switch. */
 static void finish_exit(struct weft__carrier *carrier, struct weft_thread *ended)
@@ -23,7 +27,9 @@ static void finish_exit(struct weft__carrier *carrier, struct weft_thread *ended
 	weft__live_end(carrier->sched, carrier->processor);
 	if (!detached)
 		atomic_store_relaxed(&ended->ended, WEFT__ENDED_YES);
-	weft__waitq_unlock(&ended->joiners); /* JOIN: a joiner may free it from here on */
+	/* JOIN: a joiner may free it from here on. The hold that came with the lock is the ended
+	 * thread's. */
+	weft__spin_unlock_for(&ended->joiners.lock);
 	if (detached)
 		weft__light_free(ended);
 	if (joiner != NULL)
@@ -105,13 +111,27 @@ static weft__always_inline void foresee(struct weft__runq *queue)
 	__builtin_prefetch(weft__runq_peek(queue, 1));
 }
 
+/* What used its slice up comes last, but it comes. */
+static weft__noinline struct weft_thread *pick_spent(struct weft__processor *processor)
+{
+	processor->spent_due = false;
+	processor->spent_ns = processor->clock_ns;
+	return weft__runq_pop(&processor->spent);
+}
+
 static weft__always_inline struct weft_thread *pick(struct weft__processor *processor)
 {
 	struct weft_thread *next;
 
 	atomic_bump(&processor->switches, 1);
-	if (unlikely(processor->switches >= processor->check_at))
+	if (unlikely(processor->switches >= processor->check_at)) {
 		weft__look_around(processor);
+		if (processor->spent_due) {
+			next = pick_spent(processor);
+			if (next != NULL)
+				return next;
+		}
+	}
 	if (atomic_load_relaxed(&processor->queue.hot) != NULL &&
 	    processor->hot_runs < WEFT__HOT_RUNS_MAX) {
 		next = weft__runq_hot_take(&processor->queue);
@@ -124,12 +144,31 @@ static weft__always_inline struct weft_thread *pick(struct weft__processor *proc
 	next = weft__runq_pop(&processor->queue);
 	if (processor->queue.alone)
 		foresee(&processor->queue);
-	return likely(next != NULL) ? next : weft__runq_hot_take(&processor->queue);
+	if (likely(next != NULL))
+		return next;
+	next = weft__runq_hot_take(&processor->queue);
+	return next != NULL || weft__runq_count(&processor->spent) == 0 ? next
+									: pick_spent(processor);
 }
 
 struct weft_thread *weft__pick(struct weft__processor *processor)
 {
 	return pick(processor);
+}
+
+/*
+ * From one block to another. In a carrier's own block weft__arch_self is the loop while a user
+ * thread runs there, so that a signal between two of these steps finds a thread that lives, and
+ * that is held.
+ */
+static weft__noinline void change_identity(struct weft__carrier *carrier, struct weft_thread *self,
+					   struct weft_thread *next)
+{
+	if (self->tp == NULL)
+		weft__arch_self_set(&carrier->loop);
+	weft__sys_tls_set(next->tp);
+	if (next->tp == NULL)
+		weft__arch_self_set(next);
 }
 
 static weft__always_inline void switch_to(struct weft_thread *self, struct weft_thread *next,
@@ -139,10 +178,17 @@ static weft__always_inline void switch_to(struct weft_thread *self, struct weft_
 
 	carrier->previous = self;
 	carrier->after = after;
-	next->carrier = carrier;
+	if (next->carrier != carrier) {
+		if (next->carrier != NULL)
+			atomic_bump(&carrier->migrations, 1);
+		next->carrier = carrier;
+	}
 	atomic_store_relaxed(&carrier->current, next);
 	atomic_bump(&next->switches, 1);
-	weft__arch_self_set(next);
+	if (unlikely(self->tp != next->tp))
+		change_identity(carrier, self, next);
+	else
+		weft__arch_self_set(next);
 	weft__fiber_leave(&self->fiber, &next->fiber, after == WEFT__AFTER_EXIT);
 	weft__arch_switch(&self->sp, next->sp);
 	weft__fiber_arrive(&self->fiber);
@@ -161,43 +207,57 @@ void weft__switch_away(struct weft_thread *self, enum weft__after after)
 
 	if (likely(carrier->processor != NULL))
 		next = pick(carrier->processor);
-	switch_to(self, next != NULL ? next : &carrier->loop, after);
+	switch_to(self, next != NULL ? weft__runner_of(carrier, next) : &carrier->loop, after);
 }
 
 void weft__switch_start(struct weft_thread *self)
 {
 	weft__fiber_arrive(&self->fiber);
 	finish(self->carrier);
+	weft__leave(self, 0);
 }
 
-int weft_yield(void)
+/* Inside. False: there was nobody else. */
+static bool yield(struct weft_thread *self, struct weft__processor *processor)
 {
-	struct weft_thread *self = weft__arch_self();
-	struct weft__processor *processor;
-	struct weft_thread *next;
+	struct weft_thread *next = pick(processor);
 
-	if (unlikely(self == NULL || weft__thread_is_kernel(self))) {
-		weft__sys_thread_yield();
-		return 0;
-	}
-	processor = self->carrier->processor;
-	if (unlikely(processor == NULL)) { /* between blocking brackets: the kernel decides */
-		weft__sys_thread_yield();
-		return 0;
-	}
-	next = pick(processor);
 	if (unlikely(next == NULL)) {
 		/* Alone here, so this costs nobody a turn: look further, for a thread that yields
 		 * in a loop waits for something. */
 		weft__look_around(processor);
 		next = weft__pick(processor);
 		if (next == NULL)
-			return 0;
+			return false;
 	}
+	next = weft__runner_of(self->carrier, next);
 	/* Nobody can take us from a queue that is ours alone before we have left our stack. */
 	if (processor->queue.alone && likely(weft__runq_push(&processor->queue, self)))
 		switch_to(self, next, WEFT__AFTER_NOTHING);
 	else
 		switch_to(self, next, WEFT__AFTER_YIELD);
+	return true;
+}
+
+int weft_yield(void)
+{
+	struct weft_thread *self = weft__arch_self();
+	struct weft__processor *processor;
+	uint32_t was_inside;
+
+	if (unlikely(self == NULL || weft__thread_is_kernel(self))) {
+		weft__sys_thread_yield();
+		return 0;
+	}
+	was_inside = weft__enter(self);
+	processor = self->carrier->processor;
+	self->hold.wish = 0; /* this is what it asks for */
+	if (likely(processor != NULL))
+		yield(self, processor);
+	else if (self->blocking != 0)
+		weft__sys_thread_yield(); /* between the brackets: the kernel decides */
+	else
+		weft__owner_return(self);
+	weft__leave(self, was_inside);
 	return 0;
 }

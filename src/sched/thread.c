@@ -3,7 +3,8 @@
 #include <string.h>
 
 #include "base/panic.h"
-#include "sched/engine.h"
+#include "sched/fork.h"
+#include "sched/user.h"
 
 #define STACK_BYTES_MAX ((size_t)1 << 30)
 
@@ -26,6 +27,11 @@ void weft__thread_name_copy(char *to, const char *name, const struct weft_thread
 	}
 }
 
+static weft_kind default_kind(void)
+{
+	return weft__user_init() == 0 ? WEFT_USER : WEFT_LIGHT;
+}
+
 int weft_thread_spawn(weft_function *function, void *arg, const weft_thread_options *options,
 		      weft_thread **out_thread)
 {
@@ -37,16 +43,22 @@ int weft_thread_spawn(weft_function *function, void *arg, const weft_thread_opti
 		return -EINVAL;
 	if (sched == NULL && self != NULL)
 		sched = self->sched;
+	if (sched != NULL && weft__fork_has_lost_sched(sched))
+		return -ESRCH;
+	weft__fork_before_spawn(self);
 	if (kind == WEFT_KIND_DEFAULT)
-		kind = sched != NULL ? WEFT_LIGHT : WEFT_KERNEL;
+		kind = sched != NULL ? default_kind() : WEFT_KERNEL;
 	switch (kind) {
 	case WEFT_KERNEL:
 		return weft__kernel_spawn(function, arg, options, out_thread);
-	case WEFT_LIGHT:
-		return sched != NULL ? weft__light_spawn(sched, function, arg, options, out_thread)
-				     : -EINVAL;
 	case WEFT_USER:
-		return -ENOTSUP;
+		if (weft__user_init() < 0)
+			return -ENOTSUP;
+		/* fall through */
+	case WEFT_LIGHT:
+		return sched != NULL
+			       ? weft__light_spawn(sched, kind, function, arg, options, out_thread)
+			       : -EINVAL;
 	default:
 		return -EINVAL;
 	}
@@ -71,6 +83,8 @@ static int join(struct weft_thread *thread, bool only_look, int64_t deadline_ns,
 
 	if (thread == self)
 		return -EDEADLK;
+	if (weft__fork_has_lost(thread))
+		return -ESRCH;
 	weft__waitq_lock(&thread->joiners);
 	for (;;) {
 		if (thread->ended == WEFT__ENDED_YES)
@@ -123,6 +137,8 @@ int weft_thread_detach(weft_thread *thread)
 {
 	bool ended;
 
+	if (weft__fork_has_lost(thread))
+		return -ESRCH;
 	weft__waitq_lock(&thread->joiners);
 	ended = thread->ended == WEFT__ENDED_YES;
 	if (thread->ended == WEFT__ENDED_DETACHED || !weft__waitq_is_empty(&thread->joiners)) {
@@ -184,6 +200,11 @@ int weft_thread_name_set(weft_thread *thread, const char *name)
 	if (thread == weft__arch_self() && weft__thread_is_kernel(thread))
 		weft__sys_thread_name(thread->name);
 	return 0;
+}
+
+const char *weft_user_why(void)
+{
+	return weft__user_init() == 0 ? "" : weft__sys_tls_why();
 }
 
 size_t weft_thread_stack_bytes(const weft_thread *thread)

@@ -125,12 +125,20 @@ static void set_buffer(struct weft__conn *conn, char *buffer, size_t bytes)
 	conn->public.input = buffer;
 }
 
-/* A full buffer with the input at its start. False: no memory. */
-static bool grow_buffer(struct weft__conn *conn)
+/*
+ * Room for more input, which is at the start of the buffer then. What holds all of it already is
+ * full; one without input reads into whatever buffer it has, so that a worker that looks for the
+ * next request, of which there is mostly none, takes no full one for it. False: no memory.
+ */
+static bool make_room(struct weft__conn *conn)
 {
 	struct weft__buffers *buffers = &conn->server->buffers;
 	char *buffer;
 
+	if (conn->buffer != NULL && conn->public.input_bytes == 0) {
+		conn->public.input = conn->buffer;
+		return true;
+	}
 	if (conn->buffer != NULL && !is_small(conn)) {
 		if (conn->public.input != conn->buffer) {
 			memmove(conn->buffer, conn->public.input, conn->public.input_bytes);
@@ -183,7 +191,7 @@ enum weft__conn_read weft__conn_read(struct weft__conn *conn)
 	size_t room;
 	ssize_t bytes;
 
-	if (!grow_buffer(conn))
+	if (!make_room(conn))
 		return WEFT__READ_END;
 	room = conn->buffer_bytes - public->input_bytes;
 	if (room == 0)
@@ -199,6 +207,9 @@ enum weft__conn_read weft__conn_read(struct weft__conn *conn)
 		 */
 		if ((size_t)bytes == room || (state & WEFT__CONN_END) || conn->is_new)
 			weft__conn_set_read(conn);
+		/* It is not full before a full buffer is. */
+		if ((size_t)bytes == room && is_small(conn) && !make_room(conn))
+			return WEFT__READ_END;
 	} else if (bytes != -EAGAIN) {
 		conn->is_ended = true;
 		return WEFT__READ_END;

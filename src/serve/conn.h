@@ -112,7 +112,8 @@ enum weft__conn_read {
 	WEFT__READ_END,     /* the peer has ended, or the connection broke, with no request left */
 };
 
-/* Reads once and frames. Takes a full buffer if it has none, keeps it if there is input. */
+/* Reads once and frames. Takes a full buffer if it has none or a part of a request already; keeps
+ * it if there is input. */
 enum weft__conn_read weft__conn_read(struct weft__conn *conn);
 
 /* Whether a whole request is in the input. */
@@ -137,7 +138,8 @@ void weft__conn_slab_fini(struct weft__conn_slab *slab);
 struct weft__buffers {
 	/* constant */
 	size_t bytes;
-	weft_mutex lock;
+	/* A spin lock, as workers that waited for it would have a buffer each. */
+	uint32_t lock;
 	/* guarded by lock */
 	struct weft__buffer *free;
 };

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "serve/conn.h"
+#include "sys/spin.h"
 
 #define CHUNK_COUNT 64
 
@@ -70,11 +71,11 @@ char *weft__buffer_create(struct weft__buffers *buffers)
 {
 	struct weft__buffer *buffer;
 
-	weft_mutex_lock(&buffers->lock);
+	weft__spin_lock(&buffers->lock);
 	buffer = buffers->free;
 	if (buffer != NULL)
 		buffers->free = buffer->next;
-	weft_mutex_unlock(&buffers->lock);
+	weft__spin_unlock(&buffers->lock);
 	return buffer != NULL ? (char *)buffer : malloc(buffers->bytes);
 }
 
@@ -82,10 +83,10 @@ void weft__buffer_destroy(struct weft__buffers *buffers, char *at)
 {
 	struct weft__buffer *buffer = (struct weft__buffer *)(void *)at;
 
-	weft_mutex_lock(&buffers->lock);
+	weft__spin_lock(&buffers->lock);
 	buffer->next = buffers->free;
 	buffers->free = buffer;
-	weft_mutex_unlock(&buffers->lock);
+	weft__spin_unlock(&buffers->lock);
 }
 
 void weft__buffers_fill(struct weft__buffers *buffers, uint32_t count)

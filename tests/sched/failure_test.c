@@ -108,8 +108,8 @@ static int warm_up(void **state)
 
 /* ---- making a scheduler */
 
-/* Its record; of each processor the record and the ring; of each carrier the record. */
-#define RESERVES (1 + 2 * PROCESSORS + PROCESSORS)
+/* Its record; of each processor the record and two rings; of each carrier the record. */
+#define RESERVES (1 + 3 * PROCESSORS + PROCESSORS)
 
 static void assert_fails_at_each(int *countdown, int steps, int error)
 {
@@ -142,12 +142,12 @@ static void a_scheduler_that_finds_no_memory_at_any_step_leaves_nothing(void **s
 
 static void a_scheduler_that_is_refused_a_kernel_thread_leaves_nothing(void **state)
 {
-	assert_fails_at_each(&weft__sys_force.fail_thread, PROCESSORS, -EAGAIN);
+	assert_fails_at_each(&weft__sys_force.fail_thread, PROCESSORS + 1, -EAGAIN);
 }
 
 static void a_scheduler_without_a_poller_leaves_nothing(void **state)
 {
-	assert_fails_at_each(&weft__sys_force.fail_poller, 1, -EMFILE);
+	assert_fails_at_each(&weft__sys_force.fail_poller, 2, -EMFILE);
 }
 
 static void a_scheduler_without_descriptors_leaves_nothing(void **state)

@@ -11,6 +11,7 @@
 #include <weft/thread.h>
 
 #include "base/panic.h"
+#include "sys/spin.h"
 #include "sys/sys.h"
 
 #define FREE_MAX 64
@@ -20,13 +21,13 @@ struct weft__http_batch *weft__http_batch_create(struct weft__http_batches *batc
 {
 	struct weft__http_batch *batch;
 
-	weft_mutex_lock(&batches->lock);
+	weft__spin_lock(&batches->lock);
 	batch = batches->free;
 	if (batch != NULL) {
 		batches->free = batch->next;
 		batches->free_count--;
 	}
-	weft_mutex_unlock(&batches->lock);
+	weft__spin_unlock(&batches->lock);
 	if (batch == NULL)
 		batch = malloc(sizeof *batch);
 	if (batch == NULL)
@@ -46,14 +47,14 @@ void weft__http_batch_destroy(struct weft__http_batches *batches, struct weft__h
 {
 	for (unsigned i = 0; i < batch->file_count; i++)
 		weft__http_file_release(batch->files[i]);
-	weft_mutex_lock(&batches->lock);
+	weft__spin_lock(&batches->lock);
 	if (batches->free_count < FREE_MAX) {
 		batch->next = batches->free;
 		batches->free = batch;
 		batches->free_count++;
 		batch = NULL;
 	}
-	weft_mutex_unlock(&batches->lock);
+	weft__spin_unlock(&batches->lock);
 	free(batch);
 }
 

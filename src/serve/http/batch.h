@@ -12,10 +12,9 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 #include <sys/uio.h>
-
-#include <weft/mutex.h>
 
 #include "serve/http/file.h"
 
@@ -42,9 +41,13 @@ struct weft__http_batch {
 	char text[WEFT__HTTP_TEXT_BYTES];
 };
 
-/* Free ones, for a few at a time. All-zero is ready for use. */
+/*
+ * Free ones, for a few at a time. All-zero is ready for use. Under a spin lock: were it one that is
+ * waited for, workers that give a batch back would queue up behind one that the kernel has stopped,
+ * each with its batch, and the next ones would need more.
+ */
 struct weft__http_batches {
-	weft_mutex lock;
+	uint32_t lock;
 	/* guarded by lock */
 	struct weft__http_batch *free;
 	unsigned free_count;

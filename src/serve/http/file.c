@@ -20,6 +20,7 @@
 #include "serve/http/date.h"
 #include "serve/http/mime.h"
 #include "serve/http/open.h"
+#include "sys/spin.h"
 
 #define YOUNG_NS (50 * WEFT_MS) /* several ticks of the slowest kernel clock */
 #define READS_MAX 3
@@ -221,7 +222,9 @@ void weft__http_files_init(struct weft__http_files *files, int root, size_t kept
 	weft__list_init(&files->recent);
 }
 
-static void drop_locked(struct weft__http_files *files, struct weft__http_file *file)
+/* Takes it out; *dropped is a list of those that are to be released after the lock. */
+static void drop_locked(struct weft__http_files *files, struct weft__http_file *file,
+			struct weft__http_file **dropped)
 {
 	struct weft__http_file **at = &files->buckets[file->hash % WEFT__HTTP_BUCKETS];
 
@@ -231,7 +234,18 @@ static void drop_locked(struct weft__http_files *files, struct weft__http_file *
 	weft__list_remove(&file->recent);
 	files->kept_bytes -= file->memory_bytes;
 	file->is_kept = false;
-	weft__http_file_release(file);
+	file->next = *dropped;
+	*dropped = file;
+}
+
+static void release_all(struct weft__http_file *dropped)
+{
+	while (dropped != NULL) {
+		struct weft__http_file *next = dropped->next;
+
+		weft__http_file_release(dropped);
+		dropped = next;
+	}
 }
 
 static struct weft__http_file *find_locked(struct weft__http_files *files, const char *path,
@@ -246,9 +260,12 @@ static struct weft__http_file *find_locked(struct weft__http_files *files, const
 
 void weft__http_files_fini(struct weft__http_files *files)
 {
+	struct weft__http_file *dropped = NULL;
+
 	while (!weft__list_is_empty(&files->recent))
-		drop_locked(files,
-			    container_of(files->recent.next, struct weft__http_file, recent));
+		drop_locked(files, container_of(files->recent.next, struct weft__http_file, recent),
+			    &dropped);
+	release_all(dropped);
 	close(files->root);
 }
 
@@ -257,7 +274,7 @@ static struct weft__http_file *find(struct weft__http_files *files, const char *
 	uint32_t hash = hash_of(path);
 	struct weft__http_file *file;
 
-	weft_mutex_lock(&files->lock);
+	weft__spin_lock(&files->lock);
 	file = find_locked(files, path, hash);
 	if (file != NULL) {
 		atomic_add_relaxed(&file->references, 1);
@@ -266,39 +283,43 @@ static struct weft__http_file *find(struct weft__http_files *files, const char *
 			weft__list_push(&files->recent, &file->recent);
 		}
 	}
-	weft_mutex_unlock(&files->lock);
+	weft__spin_unlock(&files->lock);
 	return file;
 }
 
 static void drop(struct weft__http_files *files, struct weft__http_file *file)
 {
-	weft_mutex_lock(&files->lock);
+	struct weft__http_file *dropped = NULL;
+
+	weft__spin_lock(&files->lock);
 	if (file->is_kept)
-		drop_locked(files, file);
-	weft_mutex_unlock(&files->lock);
+		drop_locked(files, file, &dropped);
+	weft__spin_unlock(&files->lock);
+	release_all(dropped);
 }
 
 static void keep(struct weft__http_files *files, struct weft__http_file *file)
 {
 	struct weft__http_file **bucket = &files->buckets[file->hash % WEFT__HTTP_BUCKETS];
-	struct weft__http_file *other;
+	struct weft__http_file *other, *dropped = NULL;
 
 	if (file->memory_bytes > files->kept_bytes_max)
 		return;
-	weft_mutex_lock(&files->lock);
+	weft__spin_lock(&files->lock);
 	other = find_locked(files, file->path, file->hash);
 	if (other != NULL)
-		drop_locked(files, other);
+		drop_locked(files, other, &dropped);
 	while (files->kept_bytes + file->memory_bytes > files->kept_bytes_max)
-		drop_locked(files,
-			    container_of(files->recent.next, struct weft__http_file, recent));
+		drop_locked(files, container_of(files->recent.next, struct weft__http_file, recent),
+			    &dropped);
 	atomic_add_relaxed(&file->references, 1);
 	file->is_kept = true;
 	file->next = *bucket;
 	*bucket = file;
 	weft__list_push(&files->recent, &file->recent);
 	files->kept_bytes += file->memory_bytes;
-	weft_mutex_unlock(&files->lock);
+	weft__spin_unlock(&files->lock);
+	release_all(dropped);
 }
 
 static bool is_current(struct weft__http_files *files, const struct weft__http_file *file)

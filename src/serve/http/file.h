@@ -19,8 +19,6 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
-#include <weft/mutex.h>
-
 #include "base/list.h"
 
 #define WEFT__HTTP_SMALL_BYTES ((size_t)65536)
@@ -59,7 +57,8 @@ struct weft__http_files {
 	/* constant */
 	int root;
 	size_t kept_bytes_max;
-	weft_mutex lock;
+	/* A spin lock: workers that wait for it have a batch each. */
+	uint32_t lock;
 	/* guarded by lock */
 	size_t kept_bytes;
 	struct weft__list recent; /* the one used last is the last */

@@ -11,7 +11,7 @@
 #include "base/atomic.h"
 #include "sys/sys.h"
 
-#define BATCHES_AT_START 64 /* as many as are kept: one for each worker */
+#define BATCHES_AT_START 16 /* more than workers that are in the middle of an answer */
 #define KEPT_BYTES_MAX ((size_t)64 << 20)
 
 int weft__http_site_open(const char *directory, struct weft__http_site **out_site)

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Stopped: a light thread that overran its slice. It shares errno and thread_local with its
+ * carrier, and may be anywhere, so it cannot go on elsewhere: it stops where it is, with its
+ * carrier.
+ *
+ *	the thread, on its carrier c		a carrier d, on its loop, with a processor
+ *	1 offers its processor to a spare
+ *	2 marks itself (stopped_with = c),
+ *	  queues itself
+ *	3 sleeps until stop_word is 1		4 picks the thread: it is marked
+ *						5 owner: d -> c; granted; stop_word = 1; wakes c
+ *	6 has the processor, goes on		6 is a spare
+ *
+ * 1 before 2: once it is queued it can be granted a processor, and must not have one then. The word
+ * is set to 0 before 2, and looked at before every sleep. 5 before 6: d has the processor until it
+ * gives it, so nobody else does. c is inside (enter.h) all the while, so the monitor does not take
+ * what it was granted before it woke. models/preempt.pml has this protocol.
+ */
+#include "sched/enter.h"
+#include "sys/spin.h"
+
+static void sleep_stopped(struct weft__carrier *carrier)
+{
+	if (carrier->watch != NULL)
+		weft__sys_watch_pause(carrier->watch);
+	while (atomic_load_acquire(&carrier->stop_word) == 0) /* GRANT */
+		weft__sys_wait(&carrier->stop_word, 0, WEFT_FOREVER);
+	if (carrier->watch != NULL)
+		weft__sys_watch_resume(carrier->watch);
+}
+
+bool weft__stop_here(struct weft_thread *self)
+{
+	struct weft__carrier *carrier = self->carrier;
+	struct weft_sched *sched = carrier->sched;
+
+	/* No carrier is made here: the thread may be anywhere, in malloc too. The monitor sees that
+	 * there is no spare. */
+	if (carrier->processor != NULL && !weft__offer(carrier, carrier->processor, false)) {
+		weft__monitor_ring();
+		return false;
+	}
+	self->stopped_with = carrier;
+	self->is_spent = true;
+	atomic_store_relaxed(&carrier->stop_word, 0u);
+	weft__global_push(sched, self);
+	weft__wake_idle_global(sched);
+	sleep_stopped(carrier);
+	carrier->processor = carrier->granted;
+	self->is_spent = false;
+	self->stopped_with = NULL;
+	return true;
+}
+
+void weft__stopped_grant(struct weft__carrier *carrier, struct weft_thread *thread)
+{
+	struct weft__carrier *stopped = thread->stopped_with;
+	struct weft__processor *processor = carrier->processor;
+
+	carrier->processor = NULL;
+	stopped->granted = processor;
+	atomic_store_release(&processor->owner, (uintptr_t)stopped); /* OWNER */
+	atomic_store_release(&stopped->stop_word, 1u);               /* GRANT */
+	weft__sys_wake(&stopped->stop_word, 1);
+}
