@@ -46,7 +46,8 @@ bad  ownership -DNO_IDLE_CAS
 bad  ownership -DEVENTS_FIRST -DREVOCATIONS=0 -DBLOCKS=1 -DEVENTS=1 -DSPAWNS=0
 bad  ownership -DDROP_TOKEN -DREVOCATIONS=0 -DBLOCKS=2
 bad  ownership -DNO_SPARE_MADE -DREVOCATIONS=0
-good handoff   -DRETIRES=1 -DFAULTS=1 -DHOGS=0
+good handoff   -DRETIRES=1 -DHOGS=0
+good handoff   -DFAULTS=1 -DBRACKETS=0
 good handoff   -DFAILS=1
 good handoff   -DNC=2 -DBLOCKS=2 -DSPAWNS=2
 bad  handoff   -DMAKE_LATE -DFAILS=1

@@ -167,6 +167,7 @@ static void on_tick(struct weft__tick_context *context)
 		goto out;
 	self->hold.depth--;
 	if (may_be_stopped(self, context)) {
+		weft__sys_tick_leave();
 		weft__give_way(self);
 		weft__sys_tick_moved(context);
 	} else {

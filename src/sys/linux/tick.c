@@ -2,8 +2,13 @@
 /*
  * The tick's signal: SIGURG, which nearly nobody uses, whose default is to be ignored, and which
  * debuggers pass on. It runs on the interrupted stack, not on the alternate one, because it
- * switches away from there; and nothing is blocked meanwhile, because what it switches to must be
- * interruptible too.
+ * switches away from there; only around that the signal is not blocked, because what it switches to
+ * must be interruptible too.
+ *
+ * Why it is blocked before and after: a tick that interrupts the handler itself could switch the
+ * thread away and bring it back elsewhere, and the outer frame, which nobody has told, would give
+ * that kernel thread the alternate stack of the first. Two would then run handlers on one stack.
+ * And where signals are slow (under a debugger) frame would pile upon frame.
  *
  * Whose it is, is told by what the signal brings: the mark that timers and weft__sys_watch_tick
  * send, or the descriptor of an event. (Not by a variable of the thread: user threads have their
@@ -57,9 +62,12 @@ static weft__noinline void go_on_as_before(int number, siginfo_t *info, void *co
 
 	if (before.sa_handler == SIG_DFL || before.sa_handler == SIG_IGN)
 		return; /* both: nothing */
-	if (!(before.sa_flags & SA_NODEFER))
-		sigaddset(&blocked, number);
 	pthread_sigmask(SIG_BLOCK, &blocked, &mask);
+	if (before.sa_flags & SA_NODEFER) {
+		sigemptyset(&blocked);
+		sigaddset(&blocked, number);
+		pthread_sigmask(SIG_UNBLOCK, &blocked, NULL);
+	}
 	if (before.sa_flags & SA_SIGINFO)
 		before.sa_sigaction(number, info, context);
 	else
@@ -119,7 +127,7 @@ int weft__sys_tick_install(weft__sys_tick_handler *handler)
 {
 	static weft__sys_tick_handler *claimed;
 	struct sigaction action = { .sa_sigaction = on_signal,
-				    .sa_flags = SA_SIGINFO | SA_RESTART | SA_NODEFER };
+				    .sa_flags = SA_SIGINFO | SA_RESTART };
 	weft__sys_tick_handler *nobody = NULL;
 
 	if (!atomic_cas_acq_rel(&claimed, &nobody, handler))
@@ -132,12 +140,21 @@ int weft__sys_tick_install(weft__sys_tick_handler *handler)
 	return sigaction(SIGURG, &action, NULL) == 0 ? 0 : -errno;
 }
 
+static const uint64_t tick_mask = UINT64_C(1) << (SIGURG - 1);
+
+void weft__sys_tick_leave(void)
+{
+	syscall(SYS_rt_sigprocmask, SIG_UNBLOCK, &tick_mask, NULL, MASK_BYTES);
+}
+
+/* Blocked first: from here on it is this kernel thread. The mask from before that is what the
+ * return from the handler puts in force. */
 void weft__sys_tick_moved(const struct weft__tick_context *context)
 {
 	ucontext_t *interrupted = context->handle;
 
+	syscall(SYS_rt_sigprocmask, SIG_BLOCK, &tick_mask, &interrupted->uc_sigmask, MASK_BYTES);
 	sigaltstack(NULL, &interrupted->uc_stack);
-	syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &interrupted->uc_sigmask, MASK_BYTES);
 }
 
 size_t weft__sys_tick_stack_bytes(void)

@@ -45,6 +45,11 @@ int weft__sys_tick_install(weft__sys_tick_handler *handler)
 	return 0;
 }
 
+/* A tick is delivered at a decision, and none while one is. */
+void weft__sys_tick_leave(void)
+{
+}
+
 void weft__sys_tick_moved(const struct weft__tick_context *context)
 {
 	struct interrupted *interrupted = context->handle;
