@@ -571,7 +571,7 @@ static void a_module_with_initial_exec_tls_finds_its_image(void **state)
 
 static void a_module_with_dynamic_tls_finds_its_image(void **state)
 {
-	struct module module = { .path = TLS_DYNAMIC };
+	struct module module = { .path = TLS_GLOBAL_DYNAMIC };
 
 	(void)state;
 	for (int i = 0; i < 20; i++) {

@@ -21,4 +21,6 @@ static __attribute__((constructor)) void read_environment(void)
 	force->no_perf_tick = is_asked_for("WEFT_FORCE_TICK", "timer");
 	force->no_clock_watch = is_asked_for("WEFT_FORCE_WATCH", "proc");
 	force->no_perf_watch = force->no_clock_watch || is_asked_for("WEFT_FORCE_WATCH", "clock");
+	force->no_fsgsbase = is_asked_for("WEFT_FORCE_FSGSBASE", "0");
+	force->lacking = getenv("WEFT_FORCE_TLS");
 }

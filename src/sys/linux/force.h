@@ -22,7 +22,12 @@ struct weft__sys_force {
 	bool no_perf_tick;       /* ticks by timers; WEFT_FORCE_TICK=timer */
 	bool no_perf_watch;      /* no rings of context switches; WEFT_FORCE_WATCH=clock */
 	bool no_clock_watch;     /* nor CPU clocks; WEFT_FORCE_WATCH=proc */
+	bool no_fsgsbase;        /* the thread pointer by a system call; WEFT_FORCE_FSGSBASE=0 */
 	int mapping_max;         /* guards by mprotect; 0: as the kernel's limit allows */
+
+	/* as another C library would: what it does not offer to user threads. A symbol's name;
+	 * "list": its list of threads; "none": all of it. WEFT_FORCE_TLS=… */
+	const char *lacking;
 
 	/* n > 0: the n-th call from now fails, once */
 	int fail_reserve, fail_guard, fail_thread, fail_poller;

@@ -35,6 +35,7 @@
 
 #include <weft/time.h>
 
+#include "sys/linux/force.h"
 #include "sys/sys.h"
 #include "thread_pointer.h"
 
@@ -92,8 +93,17 @@ static int refuse(const char *format, const char *what)
 	return -ENOTSUP;
 }
 
+static bool is_lacking(const char *name)
+{
+	const char *lacking = weft__sys_force.lacking;
+
+	return lacking != NULL && (strcmp(lacking, name) == 0 || strcmp(lacking, "none") == 0);
+}
+
 static void *find(const char *name)
 {
+	if (is_lacking(name))
+		return NULL;
 	return dlsym(RTLD_DEFAULT, name);
 }
 
@@ -357,7 +367,7 @@ static uint32_t *find_list(void)
 	Dl_info info;
 
 	weft__libc.threads = NULL;
-	if (global == NULL ||
+	if (global == NULL || is_lacking("list") ||
 	    dladdr1(global, &info, (void **)(uintptr_t)&symbol, RTLD_DL_SYMENT) == 0 ||
 	    symbol == NULL || symbol->st_size < rtld_threads + sizeof(struct weft__libc_node))
 		return NULL;

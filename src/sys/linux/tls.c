@@ -7,10 +7,10 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "arch/arch.h"
+#include "sys/linux/force.h"
 #include "sys/linux/setxid.h"
 #include "sys/linux/tls_state.h"
 #include "sys/sys.h"
@@ -30,13 +30,12 @@ static struct {
 
 static int look(void)
 {
-	const char *fast = getenv("WEFT_FORCE_FSGSBASE");
 	char *tp = weft__arch_tp();
 	int error;
 
 	weft__tls.state = (char *)&state - tp;
 	weft__tls.self = (char *)&weft__arch_current - tp;
-	weft__tls.is_fast = weft__arch_tp_is_fast() && (fast == NULL || strcmp(fast, "0") != 0);
+	weft__tls.is_fast = weft__arch_tp_is_fast() && !weft__sys_force.no_fsgsbase;
 	error = weft__libc_learn(&looked.why);
 	if (error < 0)
 		return error;

@@ -54,7 +54,8 @@ struct weft__watch {
 	/* atomic, set once by who carries out `attention` */
 	uint32_t means;
 	int ring_fd;
-	struct perf_event_mmap_page *ring;
+	struct perf_event_mmap_page *ring; /* written under ring_lock */
+	uint32_t ring_lock;                /* of who reads the ring of a watch that may be closed */
 
 	/* of who looks */
 	uint64_t base_head; /* atomic; the ring's, before attention began */
@@ -108,7 +109,7 @@ bool weft__watch_ring_is_out(const struct weft__watch *watch, uint64_t base, int
 void weft__watch_attend(struct weft__watch *watch);
 void weft__watch_ignore(struct weft__watch *watch);
 /* Whether it attends, is not paused, and has gone to sleep since. */
-bool weft__watch_is_out(const struct weft__watch *watch);
+bool weft__watch_is_out(struct weft__watch *watch);
 
 /* ---- watch_call.c */
 /* Whether /proc says that it is blocked. */

@@ -15,6 +15,7 @@
 
 #include "sys/linux/force.h"
 #include "sys/linux/watch.h"
+#include "sys/spin.h"
 
 static uint32_t choose_means(struct weft__watch *watch)
 {
@@ -73,13 +74,19 @@ static bool is_out(const struct weft__watch *watch, int64_t *out_at_ns)
 	return weft__watch_ring_is_out(watch, atomic_load_relaxed(&watch->base_head), out_at_ns);
 }
 
-bool weft__watch_is_out(const struct weft__watch *watch)
+/* Asked when its descriptor had an event, and by then the watch may be closed, or another's. */
+bool weft__watch_is_out(struct weft__watch *watch)
 {
 	int64_t at_ns;
+	bool out;
 
-	return atomic_load_acquire(&watch->means) == WEFT__WATCH_PERF &&
-	       weft__latest_get(&watch->attention) != 0 &&
-	       !atomic_load_relaxed(&watch->is_paused) && is_out(watch, &at_ns);
+	if (atomic_load_acquire(&watch->means) != WEFT__WATCH_PERF ||
+	    weft__latest_get(&watch->attention) == 0 || atomic_load_relaxed(&watch->is_paused))
+		return false;
+	weft__spin_lock(&watch->ring_lock);
+	out = watch->ring != NULL && is_out(watch, &at_ns);
+	weft__spin_unlock(&watch->ring_lock);
+	return out;
 }
 
 /* By its number: what pthread_getcpuclockid would answer, without the thread's handle. */

@@ -20,6 +20,7 @@
 
 #include "base/atomic.h"
 #include "sys/linux/watch.h"
+#include "sys/spin.h"
 
 #define RING_BYTES WEFT__PAGE /* behind the page that describes it */
 
@@ -35,7 +36,9 @@ static int map_ring(struct weft__watch *watch)
 
 	if (at == MAP_FAILED)
 		return -errno;
+	weft__spin_lock(&watch->ring_lock);
 	watch->ring = at;
+	weft__spin_unlock(&watch->ring_lock);
 	return 0;
 }
 
@@ -67,12 +70,22 @@ int weft__watch_ring_open(struct weft__watch *watch)
 	return rc != 0 ? rc : -ENOTSUP;
 }
 
-/* fork's child has the descriptor, and not the mapping: something else may lie there. */
+/* fork's child has the descriptor, and not the mapping: something else may lie there. Nor has it
+ * who held the lock. */
 void weft__watch_ring_close(struct weft__watch *watch)
 {
-	if (watch->ring != NULL && weft__watch_is_ours(watch))
-		munmap(watch->ring, WEFT__PAGE + RING_BYTES);
-	watch->ring = NULL;
+	void *ring = watch->ring;
+
+	if (weft__watch_is_ours(watch)) {
+		weft__spin_lock(&watch->ring_lock);
+		watch->ring = NULL;
+		weft__spin_unlock(&watch->ring_lock);
+		if (ring != NULL)
+			munmap(ring, WEFT__PAGE + RING_BYTES);
+	} else {
+		watch->ring = NULL;
+		watch->ring_lock = 0;
+	}
 	close(watch->ring_fd);
 }
 
