@@ -1,16 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* C++ on threads with a block of their own: what its runtime keeps in the block. */
-extern "C" {
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include "user.h"
-}
-
 #include <atomic>
 #include <exception>
 #include <locale>
@@ -21,6 +10,18 @@ extern "C" {
 #include <string>
 #include <thread>
 #include <vector>
+
+/* After the library: cmocka has macros with its names. */
+extern "C" {
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "user.h"
+}
 
 namespace
 {
