@@ -98,6 +98,60 @@ void a_destructor_may_make_another_object(void **state)
 	assert_int_equal(user_do(one, use_object, nullptr), 0);
 }
 
+/* ---- thread_local objects and keys */
+
+pthread_key_t key;
+std::string order;
+
+struct noting {
+	char what = '?';
+	~noting()
+	{
+		order += what;
+	}
+};
+thread_local noting noted;
+
+/* Makes the object again, when those of the thread are gone already. */
+void end_key(void *value)
+{
+	order += 'k';
+	if (value == &order)
+		noted.what = 'l';
+}
+
+void use_both(user *self)
+{
+	noted.what = 'o';
+	USER_CHECK(self, pthread_setspecific(key, self) == 0);
+}
+
+void use_key(user *self)
+{
+	USER_CHECK(self, pthread_setspecific(key, &order) == 0);
+}
+
+void thread_local_objects_end_before_keys(void **state)
+{
+	(void)state;
+	order.clear();
+	assert_int_equal(pthread_key_create(&key, end_key), 0);
+	assert_int_equal(user_do(one, use_both, nullptr), 0);
+	assert_string_equal(order.c_str(), "ok");
+	assert_int_equal(pthread_key_delete(key), 0);
+}
+
+void what_a_key_s_destructor_makes_is_ended_too(void **state)
+{
+	(void)state;
+	order.clear();
+	assert_int_equal(pthread_key_create(&key, end_key), 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(user_do(one, use_key, nullptr), 0);
+	assert_string_equal(order.c_str(), "klkl");
+	assert_int_equal(pthread_key_delete(key), 0);
+}
+
 /* ---- exceptions */
 
 [[gnu::noinline]] void throw_below(user *self, int depth, const std::string &text)
@@ -246,6 +300,8 @@ int main()
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(thread_local_objects_live_as_long_as_the_thread),
 		cmocka_unit_test(a_destructor_may_make_another_object),
+		cmocka_unit_test(thread_local_objects_end_before_keys),
+		cmocka_unit_test(what_a_key_s_destructor_makes_is_ended_too),
 		cmocka_unit_test(exceptions_are_caught_by_who_threw_them),
 		cmocka_unit_test(a_recursive_mutex_has_one_owner),
 		cmocka_unit_test(streams_locale_and_regex_work_beside_another),

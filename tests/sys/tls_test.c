@@ -15,14 +15,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/single_threaded.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "proc.h"
-#include "sys/linux/libc.h"
+#include "sys/linux/tls_state.h"
 #include "sys/sys.h"
+#include "thread_pointer.h"
 #include "user.h"
 
 #define ROUNDS 100000
@@ -52,6 +55,24 @@ static void it_is_itself_on_every_kernel_thread(void **state)
 	assert_false(pthread_equal(first, second));
 	assert_false(pthread_equal(first, pthread_self()));
 	assert_null(weft__arch_self());
+}
+
+/* A library, an emulator or a variable may say that the processor cannot. */
+static void the_thread_pointer_is_set_by_what_there_is(void **state)
+{
+	const char *forced = getenv("WEFT_FORCE_FSGSBASE");
+	bool is_fast = weft__arch_tp_is_fast() && (forced == NULL || strcmp(forced, "0") != 0);
+	void *own = weft__arch_tp(), *there;
+
+	(void)state;
+	assert_int_equal(weft__tls.is_fast, is_fast);
+	for (int i = 0; i < 4; i++) {
+		weft__arch_tp_set(one->tp, (i & 1) != 0 && weft__arch_tp_is_fast());
+		there = weft__arch_tp();
+		weft__arch_tp_set(own, (i & 2) != 0 && weft__arch_tp_is_fast());
+		assert_ptr_equal(there, one->tp);
+		assert_ptr_equal(weft__arch_tp(), own);
+	}
 }
 
 /* Enters with one block and leaves with another; this file is built with canaries everywhere. */
@@ -189,20 +210,32 @@ static void lock_robust(struct user *self)
 	}
 }
 
-static void leave_robust(struct user *self)
-{
-	USER_CHECK(self, pthread_mutex_lock(&robust) == 0);
-}
-
 static void the_list_of_robust_mutexes_is_its_own(void **state)
 {
 	(void)state;
 	make_mutex(&robust, PTHREAD_MUTEX_NORMAL, PTHREAD_MUTEX_ROBUST);
+	assert_int_equal(user_do(user_make(), lock_robust, NULL), 0);
 	assert_int_equal(user_do(one, lock_robust, NULL), 0);
-	/* One that is left locked is not in the list of the block's next thread. */
-	assert_int_equal(user_do(one, leave_robust, NULL), 0);
+}
+
+static void leave_robust(struct user *self)
+{
+	USER_CHECK(self, pthread_mutex_lock(self->arg) == 0);
+}
+
+/* Its memory is somebody else's by then. */
+static void a_robust_mutex_left_locked_is_in_nobody_s_list(void **state)
+{
+	pthread_mutex_t left, others;
+
+	(void)state;
+	make_mutex(&left, PTHREAD_MUTEX_NORMAL, PTHREAD_MUTEX_ROBUST);
 	make_mutex(&robust, PTHREAD_MUTEX_NORMAL, PTHREAD_MUTEX_ROBUST);
+	assert_int_equal(user_do(one, leave_robust, &left), 0);
+	memset(&left, 0xa5, sizeof left);
+	others = left;
 	assert_int_equal(user_do(one, lock_robust, NULL), 0);
+	assert_memory_equal(&left, &others, sizeof left);
 }
 
 /* ---- what libc keeps in the block */
@@ -471,6 +504,44 @@ static void fork_there(struct user *self)
 	USER_CHECK(self, WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
+/* What the kernel holds of the calling kernel thread: where it clears a tid when that ends, and the
+ * list of robust mutexes. */
+static bool is_registered_at(const char *record)
+{
+	char *tid, *robust_list;
+	size_t bytes;
+
+	if (prctl(PR_GET_TID_ADDRESS, &tid, 0, 0, 0) != 0)
+		tid = (char *)(uintptr_t)record + weft__libc.tid; /* a kernel that does not tell */
+	if (syscall(SYS_get_robust_list, 0, &robust_list, &bytes) != 0)
+		return false;
+	return tid == record + weft__libc.tid && robust_list == record + weft__libc.robust_head;
+}
+
+static char *own_record; /* of the kernel thread */
+
+static void fork_and_ask(struct user *self)
+{
+	int status;
+	pid_t child;
+
+	USER_CHECK(self, is_registered_at(own_record));
+	child = fork();
+	if (child == 0)
+		_exit(is_registered_at(own_record) ? 0 : 1);
+	USER_CHECK(self, waitpid(child, &status, 0) == child);
+	USER_CHECK(self, WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void the_child_s_clear_child_tid_and_robust_list_are_its_kernel_thread_s(void **state)
+{
+	(void)state;
+	own_record = (char *)pthread_self();
+	user_start(one, fork_and_ask, NULL);
+	assert_true(user_run(one));
+	assert_int_equal(one->failed_line, 0);
+}
+
 static void fork_in_it_has_a_child_that_lives(void **state)
 {
 	(void)state;
@@ -558,6 +629,31 @@ static void load_among_blocks(struct module *module)
 	}
 	assert_int_equal(user_do(user_make(), expect_image, module), 0);
 	assert_int_equal(*module->at(), 42);
+}
+
+/* The child's library has forgotten all blocks, that in force too, and is told of it again. */
+static void load_in_child(struct user *self)
+{
+	pid_t child = fork();
+	int status;
+
+	if (child == 0) {
+		struct module module = { .path = TLS_INITIAL_EXEC };
+
+		module.handle = dlopen(module.path, RTLD_NOW);
+		if (module.handle == NULL)
+			_exit(1);
+		*(void **)&module.at = dlsym(module.handle, "module_value");
+		_exit(*module.at() == 42 ? 0 : 2);
+	}
+	USER_CHECK(self, waitpid(child, &status, 0) == child);
+	USER_CHECK(self, WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void a_child_s_module_with_initial_exec_tls_finds_its_image(void **state)
+{
+	(void)state;
+	assert_int_equal(user_do(one, load_in_child, NULL), 0);
 }
 
 static void a_module_with_initial_exec_tls_finds_its_image(void **state)
@@ -681,11 +777,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_library_s_single_threaded_mode_has_ended),
 		cmocka_unit_test(it_is_itself_on_every_kernel_thread),
+		cmocka_unit_test(the_thread_pointer_is_set_by_what_there_is),
 		cmocka_unit_test(the_canary_is_the_process_s),
 		cmocka_unit_test(the_pointer_guard_is_the_process_s),
 		cmocka_unit_test(its_tid_owns_a_recursive_mutex_alone),
 		cmocka_unit_test(no_tid_is_the_kernel_s_or_another_s),
 		cmocka_unit_test(the_list_of_robust_mutexes_is_its_own),
+		cmocka_unit_test(a_robust_mutex_left_locked_is_in_nobody_s_list),
 		cmocka_unit_test(sched_getcpu_does_not_answer_an_old_cpu),
 		cmocka_unit_test(ctype_strtod_and_printf_have_their_tables),
 		cmocka_unit_test(the_resolver_s_state_is_its_own),
@@ -693,9 +791,12 @@ int main(void)
 		cmocka_unit_test(errno_locale_and_thread_locals_are_new_on_reuse),
 		cmocka_unit_test(reuse_leaks_no_malloc_cache),
 		cmocka_unit_test(destructors_of_keys_run_at_its_end),
+		cmocka_unit_test(
+			the_child_s_clear_child_tid_and_robust_list_are_its_kernel_thread_s),
 		cmocka_unit_test(fork_in_it_has_a_child_that_lives),
 		cmocka_unit_test(a_child_uses_blocks_from_before_the_fork),
 		cmocka_unit_test(popen_and_system_work_in_it),
+		cmocka_unit_test(a_child_s_module_with_initial_exec_tls_finds_its_image),
 		cmocka_unit_test(a_module_with_initial_exec_tls_finds_its_image),
 		cmocka_unit_test(a_module_with_dynamic_tls_finds_its_image),
 		cmocka_unit_test(a_stream_s_lock_is_held_by_one_of_them),
