@@ -65,6 +65,33 @@ static void each_keeps_its_own_things(void **state)
 				 0);
 }
 
+static int note_kind(void *arg)
+{
+	*(weft_kind *)arg = weft_thread_kind(weft_thread_self());
+	return 0;
+}
+
+static int spawn_of_no_kind(void *arg)
+{
+	weft_kind child = WEFT_KIND_DEFAULT;
+	weft_thread *thread;
+
+	check(weft_thread_spawn(note_kind, &child, NULL, &thread) == 0);
+	check(weft_thread_join(thread, NULL) == 0);
+	check(note_kind(arg) == 0 && *(weft_kind *)arg == child);
+	return 0;
+}
+
+static void inside_a_scheduler_user_is_the_default(void **state)
+{
+	weft_kind kind = WEFT_KIND_DEFAULT;
+
+	(void)state;
+	assert_int_equal(weft_run(spawn_of_no_kind, &kind, NULL), 0);
+	assert_int_equal(kind, WEFT_USER);
+	assert_string_equal(weft_user_why(), "");
+}
+
 static int waited;
 
 static int wait_for(void *arg)
@@ -108,6 +135,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_keeps_its_own_things),
+		cmocka_unit_test(inside_a_scheduler_user_is_the_default),
 		cmocka_unit_test(kinds_wake_each_other),
 	};
 

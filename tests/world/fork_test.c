@@ -5,6 +5,7 @@
  * notice.
  */
 #include <pthread.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -201,6 +202,46 @@ static void the_child_of_a_foreign_thread_can_all(void **state)
 	assert_null(result);
 	assert_int_equal(fork_for_each_deed(NULL), 0);
 	assert_int_equal(weft_sched_destroy(sched), 0);
+}
+
+/* ---- what the kernel holds of a kernel thread is that thread's own, in the child too */
+struct registered {
+	void *tid;         /* is cleared when the kernel thread ends */
+	void *robust_list; /* is walked then */
+};
+
+static struct registered registered(void)
+{
+	struct registered is = { NULL, NULL };
+	size_t bytes;
+
+	(void)prctl(PR_GET_TID_ADDRESS, &is.tid, 0, 0, 0); /* not every kernel tells */
+	check(syscall(SYS_get_robust_list, 0, &is.robust_list, &bytes) == 0);
+	return is;
+}
+
+static int fork_and_compare(void *arg)
+{
+	struct registered before, after;
+	pid_t child;
+
+	(void)arg;
+	weft_preempt_disable(); /* stays on its carrier */
+	before = registered();
+	child = fork();
+	if (child == 0) {
+		after = registered();
+		_exit(after.tid == before.tid && after.robust_list == before.robust_list ? 3 : 4);
+	}
+	weft_preempt_enable();
+	check(world_reap(child) == 3);
+	return 0;
+}
+
+static void clear_child_tid_and_the_robust_list_stay_the_carrier_s(void **state)
+{
+	(void)state;
+	world_run_both(fork_and_compare, NULL);
 }
 
 /* ---- nothing else of the parent's goes on in the child */
@@ -436,6 +477,7 @@ int main(void)
 		world_case(the_child_of_a_scheduled_thread_can_all),
 		world_case(the_child_of_a_kernel_thread_can_all),
 		world_case(the_child_of_a_foreign_thread_can_all),
+		world_case(clear_child_tid_and_the_robust_list_stay_the_carrier_s),
 		world_case(no_other_thread_goes_on_in_the_child),
 		world_case(the_child_ends_when_its_threads_have),
 		world_case(the_parent_does_not_notice),
