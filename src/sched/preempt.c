@@ -10,14 +10,18 @@
  *	the carrier's loop runs		nothing to do
  *	sp is not in the thread's stack	a switch is under way, or the program runs on a stack of its
  *own
+ *	the handler's is not		the program has put the signal on the alternate stack
  *	more signals are masked		a handler of the program was interrupted
  *	pc is in the C library		a lock of the library may be held, which others would block
  *for:
  *					put off twice; then no more, or it could be for ever
  *
+ * The handler holds from before the switch to after it, so a tick that comes meanwhile only leaves
+ * a wish.
+ *
  * A thread has used its slice up when as many ticks as make one found it running, so a tick that
- * comes just after a switch counts for nothing. When nobody waits any more the carrier's ticks are
- * switched off; the monitor switches them on.
+ * comes just after a switch counts for nothing. When nobody waits any more, or the carrier has no
+ * processor, or its loop runs, its ticks are switched off; the monitor switches them on.
  */
 #include <weft/preempt.h>
 
@@ -86,8 +90,10 @@ bool weft__give_way(struct weft_thread *self)
 
 	self->hold.wish = 0;
 	gave_way = give_way(self);
-	if (gave_way)
+	if (gave_way) {
 		atomic_bump(&self->carrier->preemptions, 1);
+		self->hold.wish = 0; /* of ticks while it was stopped with its carrier */
+	}
 	weft__leave(self, was_inside);
 	return gave_way;
 }
@@ -108,13 +114,24 @@ static bool is_on_own_stack(const struct weft_thread *self, const void *sp)
 	return (const char *)sp > (const char *)self->stack_low && (const void *)self > sp;
 }
 
+/* In this order: as soon as it says that they are off, the monitor may switch them on. */
+static void switch_ticks_off(struct weft__carrier *carrier)
+{
+	if (carrier->sched->strict || carrier->watch == NULL)
+		return;
+	weft__sys_watch_arm(carrier->watch, 0);
+	atomic_store_release(&carrier->armed, false); /* ARMED */
+}
+
 /* Whether it has run for its slice; switches the ticks off when nobody would gain. */
 static bool has_overrun(struct weft_thread *self, struct weft__carrier *carrier)
 {
 	struct weft__processor *processor = atomic_load_relaxed(&carrier->processor);
 
-	if (processor == NULL || atomic_load_relaxed(&processor->owner) != (uintptr_t)carrier)
-		return true; /* it runs without one: one too many */
+	if (processor == NULL || atomic_load_relaxed(&processor->owner) != (uintptr_t)carrier) {
+		switch_ticks_off(carrier); /* the monitor sends single ones */
+		return true;               /* it runs without one: one too many */
+	}
 	if (carrier->tick_switches != processor->switches) {
 		carrier->tick_switches = processor->switches;
 		carrier->tick_run_ns = 0;
@@ -122,20 +139,19 @@ static bool has_overrun(struct weft_thread *self, struct weft__carrier *carrier)
 		carrier->tick_run_ns += atomic_load_relaxed(&carrier->sched->tick_ns);
 	}
 	if (!weft__has_waiters(processor)) {
-		if (!carrier->sched->strict && carrier->watch != NULL) {
-			atomic_store_relaxed(&carrier->armed, false);
-			weft__sys_watch_arm(carrier->watch, 0);
-		}
+		switch_ticks_off(carrier);
 		return false;
 	}
 	return carrier->tick_run_ns >= self->slice_ns;
 }
 
-/* Whether it may be switched away at this point. If not it leaves a wish, but for the loop. */
+/* Whether it may be switched away at this point; its one hold is the handler's. If not it leaves a
+ * wish. */
 static bool may_be_stopped(struct weft_thread *self, const struct weft__tick_context *context)
 {
-	bool may = self->hold.depth == 0 && !context->is_masked &&
-		   is_on_own_stack(self, context->sp);
+	bool may = self->hold.depth == 1 && !context->is_masked &&
+		   is_on_own_stack(self, context->sp) &&
+		   is_on_own_stack(self, __builtin_frame_address(0));
 
 	if (may && context->is_in_libc && self->libc_ticks < LIBC_TICKS_MAX) {
 		self->libc_ticks++;
@@ -148,7 +164,14 @@ static bool may_be_stopped(struct weft_thread *self, const struct weft__tick_con
 	return may;
 }
 
-/* On the interrupted stack. weft__hold_raise keeps a tick within this one from doing the same. */
+static void switch_away(struct weft_thread *self, struct weft__tick_context *context)
+{
+	weft__sys_tick_leave(context);
+	weft__give_way(self);
+	weft__sys_tick_moved(context);
+}
+
+/* On the interrupted stack. It ends its hold without a release: a wish is not its to fulfil. */
 static void on_tick(struct weft__tick_context *context)
 {
 	struct weft_thread *self = weft__arch_self();
@@ -161,21 +184,19 @@ static void on_tick(struct weft__tick_context *context)
 	if (carrier == NULL)
 		goto out;
 	atomic_bump(&carrier->ticks, 1);
-	if (context->broke_call)
+	if (context->broke_call && carrier->inside == 0) /* else it was ours */
 		atomic_bump(&carrier->calls_broken, 1);
-	if (self->is_loop || self->slice_ns == WEFT_FOREVER || !has_overrun(self, carrier))
-		goto out;
-	self->hold.depth--;
-	if (may_be_stopped(self, context)) {
-		weft__sys_tick_leave();
-		weft__give_way(self);
-		weft__sys_tick_moved(context);
-	} else {
-		atomic_bump(&carrier->deferrals, 1);
+	if (self->is_loop)
+		switch_ticks_off(carrier);
+	else if (has_overrun(self, carrier) && self->slice_ns != WEFT_FOREVER) {
+		if (may_be_stopped(self, context))
+			switch_away(self, context);
+		else
+			atomic_bump(&carrier->deferrals, 1);
 	}
-	return;
 out:
-	self->hold.depth--; /* not a release: a wish is not ours to fulfil here */
+	atomic_compiler_barrier();
+	self->hold.depth--;
 }
 
 int weft__preempt_install(void)

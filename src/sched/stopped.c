@@ -20,14 +20,26 @@
 #include "sched/enter.h"
 #include "sys/spin.h"
 
+/* By perf no tick comes to one that sleeps. */
+static void set_timer(struct weft__carrier *carrier, int64_t every_ns)
+{
+	if (atomic_load_relaxed(&carrier->armed) &&
+	    weft__sys_watch_tick_means(carrier->watch) == WEFT__TICK_TIMER)
+		weft__sys_watch_arm(carrier->watch, every_ns);
+}
+
 static void sleep_stopped(struct weft__carrier *carrier)
 {
-	if (carrier->watch != NULL)
+	if (carrier->watch != NULL) {
+		set_timer(carrier, 0);
 		weft__sys_watch_pause(carrier->watch);
+	}
 	while (atomic_load_acquire(&carrier->stop_word) == 0) /* GRANT */
 		weft__sys_wait(&carrier->stop_word, 0, WEFT_FOREVER);
-	if (carrier->watch != NULL)
+	if (carrier->watch != NULL) {
 		weft__sys_watch_resume(carrier->watch);
+		set_timer(carrier, atomic_load_relaxed(&carrier->sched->tick_ns));
+	}
 }
 
 bool weft__stop_here(struct weft_thread *self)

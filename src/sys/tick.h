@@ -24,23 +24,31 @@ struct weft__tick_context {
 			 * handler was interrupted */
 	bool broke_call; /* it made a system call end with EINTR */
 	bool is_in_libc; /* pc is in the C library or the dynamic linker (static programs: false) */
-	void *handle;    /* for weft__sys_tick_moved */
+	void *handle;    /* for weft__sys_tick_leave and _moved */
 };
 /*
- * Called on the interrupted stack, errno saved, ticks blocked. It may switch away and come back on
- * another kernel thread: between weft__sys_tick_leave, from where on ticks come, and
- * weft__sys_tick_moved, with which it ends.
+ * Called with errno saved and ticks blocked; on the interrupted stack, unless the program has put
+ * the signal on the alternate one. It may switch away from that stack and come back on another
+ * kernel thread: between weft__sys_tick_leave and weft__sys_tick_moved, with which it ends.
  */
 typedef void weft__sys_tick_handler(struct weft__tick_context *context);
-void weft__sys_tick_leave(void);
 /* Once per process; later calls do nothing. A SIGURG that is none of ours goes to the handler that
  * was there before; a program that sets its own later takes ours away. 0, -errno */
 int weft__sys_tick_install(weft__sys_tick_handler *handler);
-/* The interrupted context goes on with the calling kernel thread's alternate stack and mask, as
- * they are now. Two system calls; may be called when nothing moved. */
+/*
+ * Before the switch: the kernel thread's mask is that of the interrupted context again, so that
+ * what it goes on with, a new thread too, gets ticks and every other signal. From here to
+ * weft__sys_tick_moved another tick may come on this very stack, once at a time; it must not
+ * switch away in its turn, or frame piles upon frame where signals are slow. A system call.
+ */
+void weft__sys_tick_leave(const struct weft__tick_context *context);
+/* After it: ticks are blocked until the handler has returned, and the interrupted context goes on
+ * with the calling kernel thread's alternate stack and mask, as they were before this call. Two
+ * system calls; may be called when nothing moved. */
 void weft__sys_tick_moved(const struct weft__tick_context *context);
-/* Bytes of stack that one tick may need below the interrupted stack pointer: what the processor's
- * registers take at most (5 to 12 KiB), and the handlers. */
+/* Bytes of stack that ticks may need below the interrupted stack pointer: twice what the
+ * processor's registers take at most (2 to 12 KiB), for one may come before the first has switched
+ * away, and the handlers. */
 size_t weft__sys_tick_stack_bytes(void);
 
 /* ---- per carrier */

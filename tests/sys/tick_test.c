@@ -486,7 +486,7 @@ static struct {
 static void leave_in_handler(struct weft__tick_context *context)
 {
 	seen.also = NULL;
-	weft__sys_tick_leave();
+	weft__sys_tick_leave(context);
 	weft__arch_switch(&moving.sp, moving.home_sp);
 	if (moving.is_told)
 		weft__sys_tick_moved(context);

@@ -8,7 +8,10 @@
  * Why it is blocked before and after: a tick that interrupts the handler itself could switch the
  * thread away and bring it back elsewhere, and the outer frame, which nobody has told, would give
  * that kernel thread the alternate stack of the first. Two would then run handlers on one stack.
- * And where signals are slow (under a debugger) frame would pile upon frame.
+ * And where signals are slow (under a debugger) frame would pile upon frame. For the same reason
+ * nobody is switched away within a handler of the program's, as far as it can be told: by its
+ * mask, or by its stack. One that blocks nothing, its own signal included, and runs on the thread's
+ * stack looks like the thread itself.
  *
  * Whose it is, is told by what the signal brings: the mark that timers and weft__sys_watch_tick
  * send, or the descriptor of an event. (Not by a variable of the thread: user threads have their
@@ -30,17 +33,18 @@
 #include "sys/linux/watch.h"
 
 #define AUX_MINSIGSTKSZ 51 /* younger than some C libraries' headers */
-/* What a kernel that does not say needs. (Not MINSIGSTKSZ, which may be several frames.) */
-#define FRAME_BYTES_MIN ((size_t)5120)
-/* on_signal, the engine's handler and a switch below them, measured at 1,100 bytes at -O2; and the
- * red zone */
-#define HANDLER_BYTES ((size_t)3072)
+/* Where the kernel does not say. (Not MINSIGSTKSZ, which may be several frames.) */
+#define FRAME_BYTES ((size_t)5120)
+/* on_signal, the engine's handler and a switch below them, measured at 1,100 bytes at -O2; the same
+ * again without the switch; and the red zones */
+#define HANDLER_BYTES ((size_t)4096)
 /* The kernel's signal set, which is shorter than the C library's: more must not be written into an
  * interrupted context, where other things follow it. */
 #define MASK_BYTES 8
 
 static weft__sys_tick_handler *tick_handler; /* atomic; set once */
 static struct sigaction before;              /* constant once a handler is installed */
+static const uint64_t tick_mask = UINT64_C(1) << (SIGURG - 1);
 
 /* The thread may go on as another kernel thread's, and the compiler takes the address of errno for
  * a constant: so it is asked for in here. */
@@ -56,12 +60,22 @@ static weft__noinline void set_errno(int value)
 	errno = value;
 }
 
+/* The interrupted context is told whose it is now. */
+static void set_home(ucontext_t *interrupted)
+{
+	syscall(SYS_rt_sigprocmask, SIG_BLOCK, &tick_mask, &interrupted->uc_sigmask, MASK_BYTES);
+	sigaltstack(NULL, &interrupted->uc_stack);
+}
+
+/* With SA_NODEFER ticks come within it, and it may end on another kernel thread. */
 static weft__noinline void go_on_as_before(int number, siginfo_t *info, void *context)
 {
 	sigset_t blocked = before.sa_mask, mask;
+	pid_t tid;
 
 	if (before.sa_handler == SIG_DFL || before.sa_handler == SIG_IGN)
 		return; /* both: nothing */
+	tid = gettid();
 	pthread_sigmask(SIG_BLOCK, &blocked, &mask);
 	if (before.sa_flags & SA_NODEFER) {
 		sigemptyset(&blocked);
@@ -72,7 +86,10 @@ static weft__noinline void go_on_as_before(int number, siginfo_t *info, void *co
 		before.sa_sigaction(number, info, context);
 	else
 		before.sa_handler(number);
-	pthread_sigmask(SIG_SETMASK, &mask, NULL);
+	if (gettid() == tid)
+		pthread_sigmask(SIG_SETMASK, &mask, NULL);
+	else
+		set_home(context);
 }
 
 /* NULL: a stranger's. */
@@ -140,28 +157,26 @@ int weft__sys_tick_install(weft__sys_tick_handler *handler)
 	return sigaction(SIGURG, &action, NULL) == 0 ? 0 : -errno;
 }
 
-static const uint64_t tick_mask = UINT64_C(1) << (SIGURG - 1);
-
-void weft__sys_tick_leave(void)
+/* Set, not only unblocked: a program whose own handler calls ours may have blocked more. */
+void weft__sys_tick_leave(const struct weft__tick_context *context)
 {
-	syscall(SYS_rt_sigprocmask, SIG_UNBLOCK, &tick_mask, NULL, MASK_BYTES);
+	uint64_t mask = blocked_in(context->handle) & ~tick_mask;
+
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, MASK_BYTES);
 }
 
 /* Blocked first: from here on it is this kernel thread. The mask from before that is what the
  * return from the handler puts in force. */
 void weft__sys_tick_moved(const struct weft__tick_context *context)
 {
-	ucontext_t *interrupted = context->handle;
-
-	syscall(SYS_rt_sigprocmask, SIG_BLOCK, &tick_mask, &interrupted->uc_sigmask, MASK_BYTES);
-	sigaltstack(NULL, &interrupted->uc_stack);
+	set_home(context->handle);
 }
 
 size_t weft__sys_tick_stack_bytes(void)
 {
 	size_t frame = getauxval(AUX_MINSIGSTKSZ);
 
-	if (frame < FRAME_BYTES_MIN)
-		frame = FRAME_BYTES_MIN;
-	return (frame + HANDLER_BYTES + 255) / 256 * 256;
+	if (frame == 0)
+		frame = FRAME_BYTES;
+	return (2 * frame + HANDLER_BYTES + 255) / 256 * 256;
 }

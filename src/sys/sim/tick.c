@@ -46,7 +46,7 @@ int weft__sys_tick_install(weft__sys_tick_handler *handler)
 }
 
 /* A tick is delivered at a decision, and none while one is. */
-void weft__sys_tick_leave(void)
+void weft__sys_tick_leave(const struct weft__tick_context *context)
 {
 }
 
