@@ -9,6 +9,9 @@
  *                runs on it unchanged, and it is switched away by force when its slice has run out.
  *                The kernel thread's own stay the carrier's: signal mask, alternate stack, gettid,
  *                affinity, CPU clocks, PI and robust locks, setfsuid, prctl.
+ *                It has no tid that the kernel knows: pthread_getattr_np (weft_thread_stack_bytes
+ *                says how large its stack is), pthread_getaffinity_np, and pthread_kill from
+ *                another thread answer ESRCH.
  *   WEFT_LIGHT   a weft scheduler; shares errno and thread_local with its carrier. For millions of
  *                small activities written for weft. Across a wait it keeps no address of errno or
  *                of a thread_local, holds no pthread mutex and no stdio lock, and is not inside a

@@ -225,6 +225,9 @@ static void each_thread_has_its_own(void **state)
 	assert_int_equal(destroyed, 2 * THREADS);
 }
 
+static weft_sem may_look = WEFT_SEM_INIT(0), may_end = WEFT_SEM_INIT(0);
+static pthread_t found;
+
 /* glibc asks the kernel for the thread's affinity on the way, by its tid, which a user thread does
  * not have: then it refuses. */
 static int look_at_stack(void *arg)
@@ -250,6 +253,36 @@ static void no_stack_is_reported_but_its_own(void **state)
 {
 	(void)state;
 	run_many(look_at_stack);
+}
+
+/* The kernel knows no such thread; nobody else is taken for it. */
+static int be_found(void *arg)
+{
+	cpu_set_t cpus;
+
+	(void)arg;
+	check(pthread_getaffinity_np(pthread_self(), sizeof cpus, &cpus) == ESRCH);
+	check(pthread_kill(pthread_self(), 0) == 0); /* the carrier gets it */
+	found = pthread_self();
+	check(weft_sem_wake(&may_look) == 0);
+	return weft_sem_wait(&may_end);
+}
+
+static int look_for_it(void *arg)
+{
+	weft_thread *thread = world_start(be_found, arg);
+
+	check(weft_sem_wait(&may_look) == 0);
+	check(pthread_kill(found, 0) == ESRCH);
+	check(pthread_kill(found, SIGKILL) == ESRCH);
+	check(weft_sem_wake(&may_end) == 0);
+	return world_finish(thread);
+}
+
+static void calls_by_tid_find_no_thread(void **state)
+{
+	(void)state;
+	world_run_user(look_for_it, NULL);
 }
 
 /* ---- streams */
@@ -295,6 +328,7 @@ int main(void)
 		world_case(other_locks_let_all_through),
 		world_case(each_thread_has_its_own),
 		world_case(no_stack_is_reported_but_its_own),
+		world_case(calls_by_tid_find_no_thread),
 		world_case(lines_of_a_shared_stream_stay_whole),
 	};
 
