@@ -328,6 +328,24 @@ static void nothing_is_left_of_ten_thousand_with_user_workers(void **state)
 	ten_thousand_connections_leave_nothing("user");
 }
 
+/* A C library that has no room for them is named; light workers serve. */
+static void user_workers_are_refused_where_there_can_be_none(void **state)
+{
+	(void)state;
+	setenv("WEFT_FORCE_TLS", "none", 1);
+	expect_refusal((char *[]){ command, "serve", "/", "--listen", "127.0.0.1:0", "--kind",
+				   "user", NULL },
+		       1,
+		       "no user threads here: the C library does not offer "
+		       "_thread_db_sizeof_pthread; '--kind light' does without");
+	start("light");
+	unsetenv("WEFT_FORCE_TLS");
+	assert_true(ask_for("thread_count") > 3);
+	kill(child.pid, SIGTERM);
+	assert_int_equal(wait_for_child(), 0);
+	folder_destroy();
+}
+
 static void what_cannot_be_served_is_said(void **state)
 {
 	char file[256];
@@ -365,6 +383,7 @@ static void what_cannot_be_served_is_said(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(user_workers_are_refused_where_there_can_be_none),
 		cmocka_unit_test(what_cannot_be_served_is_said),
 		cmocka_unit_test(a_signal_ends_it_in_order),
 		cmocka_unit_test(a_second_signal_does_not_wait),
