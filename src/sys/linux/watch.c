@@ -84,6 +84,7 @@ int weft__sys_watch_open(struct weft__watch **out_watch)
 	watch->mask = unblock_ticks();
 	watch->cpu_ns = -1;
 	watch->since_ns = 0;
+	watch->was_blocked = false;
 	watch->ring = NULL;
 	atomic_store_relaxed(&watch->base_head, (uint64_t)0);
 	atomic_store_relaxed(&watch->is_paused, false);

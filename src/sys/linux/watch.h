@@ -61,6 +61,7 @@ struct weft__watch {
 	uint64_t base_head; /* atomic; the ring's, before attention began */
 	int64_t cpu_ns;     /* its CPU clock when it was asked last; -1: never */
 	int64_t since_ns;   /* since when that stands still; PROC: since when it is blocked, or 0 */
+	bool was_blocked;   /* said the last look */
 	char call[32];
 };
 
