@@ -324,7 +324,7 @@ static void every_ring_ends_a_wait(void **state)
 
 static void compute_and_read(void *arg)
 {
-	(void)arg;
+	atomic_store_release((uint32_t *)arg, 1u);
 	for (int i = 0; i < 20; i++) {
 		compute(NULL);
 		read_byte(NULL);
@@ -336,12 +336,16 @@ static void compute_and_read(void *arg)
 static void by_perf_a_block_ends_the_wait(void **state)
 {
 	int64_t since = 0, end = weft__sys_now() + PATIENCE;
+	uint32_t has_begun = 0;
 
 	(void)state;
 	if (weft__sys_watch_means(watched.watch) != WEFT__WATCH_PERF)
 		skip();
 	atomic_store_relaxed(&stop_computing, 0u);
-	watched_begin(&watched, compute_and_read, NULL);
+	watched_begin(&watched, compute_and_read, &has_begun);
+	/* The pause from which it comes would end what the look begins. */
+	while (atomic_load_acquire(&has_begun) == 0)
+		weft__sys_thread_yield();
 	for (int i = 0; i < 20; i++) {
 		assert_true(look_until(WEFT__WATCH_RUNS, &since));
 		atomic_store_release(&stop_computing, 1u);
