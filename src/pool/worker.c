@@ -186,7 +186,8 @@ static void end_worker(struct weft__worker *worker)
 	struct weft__wakes wakes = { NULL, NULL };
 	struct weft__worker *dead = NULL;
 
-	worker->self->blocking_table = NULL;
+	atomic_store_relaxed(&worker->self->blocking_table,
+			     (const struct weft__blocking_table *)NULL);
 	leave_host(&worker->grip);
 	weft__spin_lock(&pool->lock);
 	weft__list_remove(&worker->all);
@@ -221,8 +222,8 @@ static int worker_main(void *arg)
 	weft__spin_lock(&worker->grip.guard);
 	worker->grip.host = pool;
 	weft__spin_unlock(&worker->grip.guard);
-	self->blocking_arg = worker;
-	self->blocking_table = &weft__pool_blocking_table;
+	atomic_store_relaxed(&self->blocking_arg, (void *)worker);
+	atomic_store_release(&self->blocking_table, &weft__pool_blocking_table); /* TELL */
 	weft__spin_lock(&pool->lock);
 	weft__list_push(&pool->workers_all, &worker->all);
 	if (worker->seat == NULL)

@@ -53,7 +53,7 @@ static int work(void *arg)
 	unsigned depth = (uintptr_t)arg & ((1u << DEPTH_BITS) - 1);
 
 	atomic_add_acq_rel(&world.ran, 1);
-	atomic_store_relaxed(&world.worker, weft__worker_self());
+	atomic_store_release(&world.worker, weft__worker_self());
 	switch (below(&random, 40)) {
 	case 0:
 		weft_blocking_begin();
@@ -186,7 +186,7 @@ static void *submitter_foreign(void *arg)
 static void *see_workers(void *arg)
 {
 	while (!atomic_load_acquire(&world.over)) {
-		struct weft__worker *worker = atomic_load_relaxed(&world.worker);
+		struct weft__worker *worker = atomic_load_acquire(&world.worker);
 
 		if (worker != NULL)
 			weft__pool_blocking_table.seen(worker);

@@ -247,15 +247,16 @@ static void lock_word(void *arg)
 
 static void calls_have_names(void **state)
 {
-	uint32_t *word = NULL;
+	uint32_t *word = NULL, *at;
 	int64_t since;
 
 	(void)state;
 	watched_begin(&watched, lock_word, &word);
 	assert_true(look_until(WEFT__WATCH_BLOCKED, &since));
 	assert_string_equal(weft__sys_watch_call(watched.watch), "futex");
-	atomic_store_release(word, 0u);
-	weft__sys_wake(word, 1);
+	at = atomic_load_acquire(&word);
+	atomic_store_release(at, 0u);
+	weft__sys_wake(at, 1);
 	while (atomic_load_acquire(&word) != NULL)
 		weft__sys_thread_yield();
 	/* It computes now. */

@@ -17,7 +17,7 @@ struct watched {
 	void (*task)(void *);
 	void *arg;
 	uint32_t turn; /* atomic; even: idle; odd: at the task */
-	bool end;
+	bool end;      /* atomic */
 	weft__sys_thread thread;
 };
 
@@ -42,14 +42,14 @@ static void *watched_body(void *arg)
 	if (weft__sys_watch_open(&watched->watch) != 0)
 		abort();
 	watched_turn(watched);
-	for (uint32_t turn = 3; !watched->end; turn += 2) {
+	for (uint32_t turn = 3; !atomic_load_acquire(&watched->end); turn += 2) {
 		uint32_t now;
 
 		weft__sys_watch_pause(watched->watch);
 		while ((now = atomic_load_acquire(&watched->turn)) != turn)
 			weft__sys_wait(&watched->turn, now, WEFT_FOREVER);
 		weft__sys_watch_resume(watched->watch);
-		if (!watched->end)
+		if (!atomic_load_acquire(&watched->end))
 			watched->task(watched->arg);
 		watched_turn(watched);
 	}
@@ -86,7 +86,7 @@ static inline void watched_do(struct watched *watched, void (*task)(void *), voi
 
 static inline void watched_end(struct watched *watched)
 {
-	watched->end = true;
+	atomic_store_release(&watched->end, true);
 	watched_turn(watched);
 	weft__sys_thread_join(watched->thread);
 }

@@ -24,6 +24,13 @@ struct weft__latest {
 	uint32_t busy;  /* atomic */
 };
 
+/* Nobody wishes; who reads meanwhile sees this or what was. */
+static inline void weft__latest_init(struct weft__latest *latest)
+{
+	atomic_store_relaxed(&latest->wished, INT64_C(0));
+	atomic_store_relaxed(&latest->busy, 0u);
+}
+
 static inline int64_t weft__latest_get(const struct weft__latest *latest)
 {
 	return atomic_load_relaxed(&latest->wished);

@@ -85,11 +85,12 @@ int weft__sys_watch_open(struct weft__watch **out_watch)
 	watch->cpu_ns = -1;
 	watch->since_ns = 0;
 	watch->was_blocked = false;
-	watch->ring = NULL;
 	atomic_store_relaxed(&watch->base_head, (uint64_t)0);
 	atomic_store_relaxed(&watch->is_paused, false);
 	atomic_store_relaxed(&watch->is_wanted, false);
-	watch->tick = watch->attention = (struct weft__latest){ 0 };
+	/* Who waits for events may look at it still: one that came late, of an earlier owner. */
+	weft__latest_init(&watch->tick);
+	weft__latest_init(&watch->attention);
 	atomic_store_relaxed(&watch->tick_means, 0u);
 	atomic_store_relaxed(&watch->means, 0u);
 	atomic_store_release(&watch->state, WEFT__WATCH_OPEN);

@@ -54,7 +54,7 @@ struct weft__watch {
 	/* atomic, set once by who carries out `attention` */
 	uint32_t means;
 	int ring_fd;
-	struct perf_event_mmap_page *ring; /* written under ring_lock */
+	struct perf_event_mmap_page *ring; /* written under ring_lock; NULL while it is closed */
 	uint32_t ring_lock;                /* of who reads the ring of a watch that may be closed */
 
 	/* of who looks */
