@@ -20,7 +20,7 @@ extern "C" {
 
 #include <cmocka.h>
 
-#include "user.h"
+#include "tls_user.h"
 }
 
 namespace

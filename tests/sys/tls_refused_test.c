@@ -14,7 +14,7 @@
 #include "proc.h"
 #include "sys/linux/force.h"
 #include "sys/linux/libc.h"
-#include "user.h"
+#include "tls_user.h"
 
 static const char *const needed[] = {
 	"_thread_db_sizeof_pthread",

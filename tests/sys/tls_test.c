@@ -26,7 +26,7 @@
 #include "sys/linux/tls_state.h"
 #include "sys/sys.h"
 #include "thread_pointer.h"
-#include "user.h"
+#include "tls_user.h"
 
 #define ROUNDS 100000
 

@@ -5,9 +5,11 @@
  *
  * Failures inside a user are noted, and asserted by who runs it: an assertion's jump must not leave
  * its stack.
+ *
+ * Not "user.h": the system's <sys/user.h> would be looked for in this folder's parent first.
  */
-#ifndef WEFT_TESTS_USER_H
-#define WEFT_TESTS_USER_H
+#ifndef WEFT_TESTS_TLS_USER_H
+#define WEFT_TESTS_TLS_USER_H
 
 #include <pthread.h>
 #include <stdbool.h>
