@@ -535,7 +535,12 @@ static void fork_and_ask(struct user *self)
 
 static void the_child_s_clear_child_tid_and_robust_list_are_its_kernel_thread_s(void **state)
 {
+	void *list;
+	size_t bytes;
+
 	(void)state;
+	if (syscall(SYS_get_robust_list, 0, &list, &bytes) != 0 && errno == ENOSYS)
+		skip(); /* an emulator's */
 	own_record = (char *)pthread_self();
 	user_start(one, fork_and_ask, NULL);
 	assert_true(user_run(one));
