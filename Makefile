@@ -75,7 +75,7 @@ aarch64:
 	$(CONFIGURE) $(BUILD)-aarch64 --cross-file tools/cross/aarch64.ini -Dpeers=disabled
 	$(NINJA) -C $(BUILD)-aarch64
 	@$(TEST) -C $(BUILD)-aarch64 --timeout-multiplier 6 --suite base --suite arch --suite mem \
-		--suite sched --suite sync $(ARGS)
+		--suite sched --suite sync --suite tls $(ARGS)
 
 # The other compiler, with every warning an error.
 clang:
