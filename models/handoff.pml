@@ -8,12 +8,15 @@
  * carriers of which one is there at the start; threads are counted, in the queue of a processor (q), in the
  * global one (gq), or on a carrier.  What happens under the scheduler's lock is one step.
  *
- *   the monitor    sees a carrier blocked, its processor wanted: sees to it that there is a spare that sleeps on its word
- *                  (have_spare), then RUNNING(c) -> REVOKED(c); inside? no: -> IDLE(spare), else back (hand_off).
- *                  At the bound, and none: rings those in the poller, reports, looks again (report_bound).
+ *   the monitor    sees a carrier blocked, its processor wanted: is there a spare that sleeps on its word?  Yes:
+ *                  RUNNING(c) -> REVOKED(c); inside?  no: -> IDLE(spare), else back (hand_off).  No: asks the maker
+ *                  for one; at the bound, rings who sleeps in the poller without a processor.  Then it looks again.
+ *                  Sees a processor that is nobody's: the same, without anybody to take it from (adopt).
  *                  Sees a carrier that runs a thread without a processor: a tick (look_at_away).
- *                  Too many spares: takes one that was offered nothing out of the list, waits for its end,
- *                  and puts its record aside (retire_spare).
+ *                  Too many spares: takes one that was offered nothing out of the list (retire_spare).
+ *   the maker      makes a carrier, in the list of spares before its kernel thread is there: it can be offered a
+ *                  processor at once.  If it could not be made, that is nobody's.  Waits for the end of those
+ *                  that retire, and puts their records aside.
  *   a thread       ends, yields, starts another, blocks in a call that weft does not know (blocked: it may
  *                  return or not), the same inside the engine (a page fault), blocks between brackets (offer), computes
  *                  until a tick (hog).  Without its processor it goes on until it waits, or a tick: then it takes an
@@ -30,9 +33,9 @@
  *   allowed to start without counting (credit) was given back when it is idle.
  *
  * Broken variants (-D)
- *   MAKE_LATE         the monitor offers the processor to a carrier that it then fails to make, and gives it back to the
- *                     blocked one, which has come back meanwhile and taken it for lost
- *   LISTED_FIRST      a new spare is in the list before its kernel thread is there: offered a processor, it never comes
+ *   GIVEN_BACK        what was offered to a carrier that could not be made goes back to the blocked one, which has come
+ *                     back meanwhile and taken it for lost
+ *   NO_ADOPTION       the monitor does not look at a processor that is nobody's
  *   RETIRE_OFFERED    a spare ends although it was offered a processor
  *   RETIRE_UNLOCKED   it is chosen under the lock, and taken out later
  *   RETIRE_SELF       it ends by itself, and its record goes with it
@@ -87,6 +90,8 @@ bit awake[NC], spare[NC], in_poller[NC];
 bit is_there[NC];		/* the record is in use */
 bit born[NC], retired[NC], aside[NC];	/* its kernel thread is made; shall end; has ended, the record is put aside */
 byte count;			/* carriers */
+byte asked;			/* a carrier, of the maker: 1; it is at it: 2 */
+byte dying = NONE;		/* out of the list, to be waited for */
 bit bell;
 bit blocked[NC];		/* what the kernel tells of it */
 bit runs[NC];			/* it computes: a thread that looks at nothing */
@@ -96,6 +101,7 @@ byte spawns = SPAWNS, blocks = BLOCKS, faults = FAULTS, brackets = BRACKETS, hog
 	retires = RETIRES;
 byte total, done, on_carrier;	/* ghosts; on_carrier: stuck there for ever */
 bit asleep[NC], stuck[NC];	/* ghosts */
+byte taken_from;		/* the monitor took the processor from that one last */
 
 /* With the lock held. */
 #define FREE(c)		(spare[c] && !(given[c] != NONE && NAMES(owner[given[c]], c)))
@@ -161,6 +167,7 @@ inline take_idle()
 	d_step {
 		x = 0;
 		do
+		:: x < NP && owner[x] == NOBODY -> owner[x] = RUNNING(me); p = x; break
 		:: x < NP && IS_IDLE(owner[x]) ->
 			s = owner[x] - IDLE(0);
 			owner[x] = RUNNING(me);
@@ -170,7 +177,7 @@ inline take_idle()
 			:: else
 			fi;
 			break
-		:: x < NP && !IS_IDLE(owner[x]) -> x++
+		:: x < NP && owner[x] != NOBODY && !IS_IDLE(owner[x]) -> x++
 		:: x >= NP -> break
 		od;
 		x = 0;
@@ -378,16 +385,33 @@ gone:
 #else
 #define CAN_RING	(ANY(SLEEPS_THERE) && !bell)
 #endif
-#define BLOCKED(c)	(owner[p] == RUNNING(c) && blocked[c] && WANTED(p) && LOOKS_AT(c) && \
-			(ANY(ON_WORD) || MAY_MAKE || CAN_RING))
+/* There is something that it can do. */
+#define HAS_MEANS	(ANY(ON_WORD) || (MAY_MAKE && asked == 0) || (!MAY_MAKE && CAN_RING))
+#define BLOCKED(c)	(owner[0] == RUNNING(c) && blocked[c] && WANTED(0) && LOOKS_AT(c) && HAS_MEANS)
+#define ORPHANED	(owner[0] == NOBODY && HAS_MEANS)
 #define HAS(c)		(owner[0] == RUNNING(c) || owner[0] == REVOKED(c))
 #define AWAY(c)		(runs[c] && !ticked[c] && !HAS(c))
 /* others wait */
 #define OVERRAN(c)	(runs[c] && !ticked[c] && HAS(c) && WANTED(0))
 
+/* weft__have_spare: s, or else what can be done about it. */
+inline have_spare()
+{
+	d_step {
+		find(ON_WORD);
+		if
+		:: s == NONE && MAY_MAKE && asked == 0 -> asked = 1
+#ifndef NO_BOUND_RING
+		:: s == NONE && !MAY_MAKE -> bell = (ANY(SLEEPS_THERE) -> 1 : bell)
+#endif
+		:: else
+		fi
+	}
+}
+
 proctype monitor()
 {
-	byte c, p, s, m = NONE;
+	byte c, p, s;
 	bit ok;
 
 end:	do
@@ -395,6 +419,20 @@ end:	do
 	:: d_step { BLOCKED(1) -> c = 1 } goto blocked_one
 #if NC > 2
 	:: d_step { BLOCKED(2) -> c = 2 } goto blocked_one
+#endif
+#ifndef NO_ADOPTION
+	:: ORPHANED -> have_spare();
+		d_step {
+			if
+			:: s != NONE -> find(ON_WORD)
+			:: else
+			fi;
+			if
+			:: s != NONE && owner[p] == NOBODY -> given[s] = p; owner[p] = IDLE(s); awake[s] = 1
+			:: else
+			fi;
+			s = 0
+		}
 #endif
 #ifndef NO_AWAY_TICK
 	:: AWAY(0) -> ticked[0] = 1
@@ -409,69 +447,35 @@ end:	do
 	:: d_step { OVERRAN(2) -> ticked[2] = 1 }
 #endif
 #ifndef RETIRE_SELF
-	:: retires > 0 && ANY(ON_WORD) -> retires--; goto retire
+	:: retires > 0 && dying == NONE && ANY(ON_WORD) -> retires--; goto retire
 #endif
 	od;
 
-blocked_one:					/* have_spare */
-	atomic {
-		find(ON_WORD);
-		if
-		:: s == NONE && MAY_MAKE ->
-			find_record();
-			m = s;
-#ifdef LISTED_FIRST
-			spare[m] = 1;
-			in_poller[m] = 0;
-			awake[m] = 1
-#endif
-		:: else
-		fi;
-	}
+blocked_one:
+	have_spare();
 	if
-#ifndef MAKE_LATE
-	:: m != NONE ->
-		if
-		:: born[m] = 1			/* it will become a spare by itself: the next look finds it */
-		:: atomic { fails > 0 -> fails--;
-				if
-				:: given[m] != NONE && owner[given[m]] == IDLE(m) -> owner[given[m]] = NOBODY
-				:: else
-				fi;
-				drop_record(m)
-			}
-		fi;
-		m = NONE;
-		s = 0;
-		goto end
-#endif
-	:: s == NONE ->				/* report_bound */
-		given_up[c] = 1;
-#ifndef NO_BOUND_RING
-		bell = ANY(SLEEPS_THERE);
-#endif
-		s = 0;
-		goto end
+	:: s == NONE -> d_step { s = 0; given_up[c] = !MAY_MAKE } goto end
 	:: else
 	fi;
-	d_step {				/* hand_off */
+	d_step {				/* hand_off: OWNER */
 		ok = (owner[p] == RUNNING(c));
-		owner[p] = (ok -> REVOKED(c) : owner[p])
+		owner[p] = (ok -> REVOKED(c) : owner[p]);
+		s = 0
 	}
 	if
 	:: ok ->
-		ok = !inside[c];
+		ok = !inside[c];		/* INSIDE */
 		assert(!aside[c]);
-		atomic {
+		d_step {
 			if
-			:: ok && m == NONE -> find(ON_WORD)
-			:: ok && m != NONE -> s = m
+			:: ok -> find(ON_WORD)
 			:: else -> s = NONE
 			fi;
 			if
 			:: owner[p] == REVOKED(c) && s != NONE ->
 				given[s] = p;
 				owner[p] = IDLE(s);
+				taken_from = c;
 				awake[s] = 1
 			:: owner[p] == REVOKED(c) && s == NONE -> owner[p] = RUNNING(c)
 			:: else
@@ -481,16 +485,6 @@ blocked_one:					/* have_spare */
 		}
 	:: else
 	fi;
-#ifdef MAKE_LATE
-	if
-	:: m != NONE && owner[p] == IDLE(m) && fails > 0 ->
-		fails--;
-		d_step { owner[p] = (owner[p] == IDLE(m) -> RUNNING(c) : owner[p]); drop_record(m) }
-	:: m != NONE -> born[m] = 1
-	:: else
-	fi;
-	m = NONE;
-#endif
 	goto end;
 
 retire:
@@ -518,13 +512,53 @@ retire:
 	:: else
 	fi;
 #endif
-	if
-	:: s != NONE ->
-end_bury:	aside[s]			/* weft__carrier_bury */
-	:: else
-	fi;
-	s = 0;
+	d_step {
+		dying = s;
+		s = 0
+	}
 	goto end
+}	/* (never) */
+
+proctype maker()
+{
+	byte s, x;
+
+end:	do
+	:: asked == 1 ->
+		d_step {
+			asked = 2;
+			if
+			:: MAY_MAKE ->
+				find_record();
+				spare[s] = 1;
+				in_poller[s] = 0;
+				awake[s] = 1
+			:: else -> s = NONE	/* between brackets one was made meanwhile */
+			fi
+		}
+		if
+		:: s == NONE
+		:: s != NONE -> born[s] = 1
+		:: atomic { s != NONE && fails > 0 -> fails--;
+				x = given[s];
+				if
+				:: x != NONE && owner[x] == IDLE(s) ->
+#ifdef GIVEN_BACK
+					owner[x] = RUNNING(taken_from)
+#else
+					owner[x] = NOBODY
+#endif
+				:: else
+				fi;
+				drop_record(s);
+				x = 0
+			}
+		fi;
+		d_step { asked = 0; s = 0 }
+	:: dying != NONE ->
+end_bury:	aside[dying];			/* weft__carrier_bury */
+		dying = NONE
+	od
 }	/* (never) */
 
 init {
@@ -543,7 +577,8 @@ init {
 		gq = NP + 1;
 		total = gq;
 		i = 0;
-		run monitor()
+		run monitor();
+		run maker()
 	}
 	timeout;
 	atomic {

@@ -82,6 +82,21 @@ bool weft__offer(struct weft__carrier *carrier, struct weft__processor *processo
 	return spare != NULL;
 }
 
+/* It is nobody's until the monitor gives it to the carrier that the maker makes, or somebody who has
+ * none takes it. */
+static void leave_behind(struct weft__carrier *carrier, struct weft__processor *processor)
+{
+	bool ring = has_something(processor);
+
+	weft__live_flush(processor);
+	carrier->processor = NULL;
+	atomic_store_relaxed(&processor->attended_ns, WEFT_FOREVER);
+	atomic_store_release(&processor->owner, WEFT__OWNER_IDLE); /* OWNER */
+	if (ring)
+		weft__wake_idle_global(carrier->sched);
+}
+
+/* Only a scheduler without a monitor makes its own spare: that may wait for the C library. */
 static void hand_off(struct weft_thread *self)
 {
 	struct weft__carrier *carrier = self->carrier;
@@ -91,6 +106,12 @@ static void hand_off(struct weft_thread *self)
 	atomic_bump(&processor->hand_offs, 1);
 	if (weft__offer(carrier, processor, true))
 		return;
+	if (!carrier->sched->is_reborn) {
+		/* At the bound its neighbours wait: no worse than an undeclared call. */
+		if (weft__maker_ask(carrier->sched))
+			leave_behind(carrier, processor);
+		return;
+	}
 	if (atomic_load_relaxed(&carrier->sched->carrier_count) >= carrier->sched->carriers_max)
 		return; /* its neighbours wait: no worse than an undeclared call */
 	carrier->processor = NULL;

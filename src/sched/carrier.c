@@ -72,12 +72,21 @@ void weft__carrier_keep(struct weft__carrier *carrier)
 	weft__spin_unlock(&carrier->sched->lock);
 }
 
+/* Only now others may count on it: on its way here it may have waited for a lock of the C library. */
+static void be_there(struct weft_sched *sched)
+{
+	atomic_store_release(&sched->spare_asked, (uint32_t)WEFT__SPARE_UNASKED);
+	weft__monitor_ring();
+}
+
 /* Sleeps until a processor is offered to this carrier, and taken. False: the scheduler ends. */
 static bool await_processor(struct weft__carrier *carrier)
 {
 	struct weft_sched *sched = carrier->sched;
 
 	for (;;) {
+		bool was_new = carrier->is_new;
+
 		weft__spin_lock(&sched->lock);
 		be_no_spare(carrier);
 		if (take_offered(carrier) || sched->stopping || carrier->is_retired) {
@@ -85,7 +94,10 @@ static bool await_processor(struct weft__carrier *carrier)
 			return carrier->processor != NULL;
 		}
 		become_spare(carrier);
+		carrier->is_new = false;
 		weft__spin_unlock(&sched->lock);
+		if (was_new)
+			be_there(sched);
 		if (carrier->watch != NULL)
 			weft__sys_watch_pause(carrier->watch);
 		while (atomic_load_acquire(&carrier->wake_word) == 0)
@@ -169,6 +181,7 @@ void weft__carrier_retire(struct weft__carrier *carrier)
 	be_no_spare(carrier);
 	carrier->is_retired = true;
 	weft__list_remove(&carrier->all);
+	weft__list_push(&carrier->sched->dying, &carrier->all);
 	atomic_store_relaxed(&carrier->sched->carrier_count, carrier->sched->carrier_count - 1);
 	weft__carrier_wake(carrier);
 }
@@ -196,10 +209,12 @@ static int take_record(struct weft_sched *sched, struct weft__carrier **out_carr
 		struct weft__carrier *carrier = container_of(link, struct weft__carrier, all);
 
 		carrier->is_retired = false;
-		carrier->is_away = false;
 		carrier->last = NULL;
 		carrier->given = NULL;
 		atomic_store_relaxed(&carrier->armed, false);
+		atomic_store_relaxed(&carrier->is_dislodged, false);
+		atomic_store_relaxed(&carrier->seen_arg, (void *)NULL);
+		carrier->told_switches = 0;
 		*out_carrier = carrier;
 		return 0;
 	}
@@ -221,16 +236,17 @@ static struct weft__carrier *make_carrier(struct weft_sched *sched,
 	carrier->loop.bell = -1;
 	carrier->loop.hold.depth = 1; /* nobody switches a loop away */
 	carrier->inside = 1;
-	/* A spare that is on its way to what it was offered. */
+	carrier->is_new = processor == NULL;
 	weft__spin_lock(&sched->lock);
 	weft__list_push(&sched->carriers, &carrier->all);
 	atomic_store_relaxed(&sched->carrier_count, sched->carrier_count + 1);
 	if (sched->carrier_count > sched->carriers_most)
 		sched->carriers_most = sched->carrier_count;
-	become_spare(carrier);
-	atomic_store_relaxed(&carrier->wake_word, 1);
 	carrier->given = processor;
 	if (processor != NULL) {
+		/* A spare that is on its way to what it was offered. */
+		become_spare(carrier);
+		atomic_store_relaxed(&carrier->wake_word, 1);
 		atomic_store_relaxed(&processor->attended_ns, INT64_C(0)); /* on its way */
 		/* OWNER */
 		atomic_store_release(&processor->owner, (uintptr_t)carrier | WEFT__OWNER_IDLE);

@@ -128,8 +128,15 @@ struct weft__carrier {
 	bool is_spare;                 /* in sched->spares; it takes itself out when it wakes */
 	bool in_poller;                /* of a spare: it sleeps there, not on wake_word */
 	bool is_retired;               /* it ends, or has ended: its record is kept for another */
-	bool is_away;                  /* the monitor's: its processor was handed off */
 	struct weft__list all, spare;
+	bool is_new;       /* its own: made as a spare, and not yet one */
+	bool is_dislodged; /* atomic: by the monitor; its next tick is to give way */
+	/* the monitor's; for the maker: of whose blocking it is to tell, and in which turn it was */
+	bool is_away; /* its processor was handed off */
+	struct weft__list away;
+	void *seen_arg; /* atomic; NULL: of none */
+	const struct weft__blocking_table *seen_table;
+	uint64_t told_switches;
 };
 
 struct weft_sched {
@@ -171,9 +178,14 @@ struct weft_sched {
 	uint64_t hand_offs;        /* atomic: the monitor's */
 	struct weft__list watched; /* the monitor's list */
 	bool is_watched;
-	int64_t retire_ns; /* the monitor's: until then spares stay */
-	/* guarded by lock; carriers that have ended */
-	struct weft__list retired;
+	/* the monitor's: carriers whose processor was handed off; until when spares stay, the bound
+	 * is not reported, no spare is asked for */
+	struct weft__list away;
+	int64_t retire_ns, report_ns, ask_ns;
+	uint32_t spare_asked;   /* atomic; see maker.c */
+	uint32_t stopped_count; /* atomic: threads that are stopped with their carrier */
+	/* guarded by lock; carriers that end, and whose records are free */
+	struct weft__list dying, retired;
 
 	weft__waitq ended;     /* who waits for live to become 0 */
 	struct weft__list all; /* guarded by the registry's lock */
@@ -211,6 +223,8 @@ static weft__always_inline struct weft_thread *weft__runner_of(struct weft__carr
 
 bool weft__stop_here(struct weft_thread *self);
 void weft__stopped_grant(struct weft__carrier *carrier, struct weft_thread *thread);
+/* Of a processor that is the caller's alone. */
+void weft__stopped_give(struct weft_thread *thread, struct weft__processor *processor);
 
 /* ---- monitor.c */
 /* Starts it for the first scheduler, ends it after the last. */
@@ -224,6 +238,16 @@ void weft__monitor_watch(struct weft__carrier *carrier, struct weft__watch *watc
 void weft__monitor_ring(void);
 /* A processor of that scheduler has become busy: the monitor, if it sleeps, should look. */
 void weft__monitor_busy(void);
+
+/* ---- maker.c */
+enum weft__spare_asked {
+	WEFT__SPARE_UNASKED,
+	WEFT__SPARE_ASKED,  /* by anyone */
+	WEFT__SPARE_MADE,   /* by the maker; it says itself when it is there */
+	WEFT__SPARE_FAILED, /* no thread, no memory */
+};
+/* A carrier more is wanted. It does not wait. False: there will be none. Async-signal-safe. */
+bool weft__maker_ask(struct weft_sched *sched);
 
 /* ---- switch.c: from one thread to the next on a carrier */
 /* the next of its own queue; NULL: none */
@@ -240,9 +264,9 @@ void weft__switch_start(struct weft_thread *self);
 /* 0, -ENOMEM, -EAGAIN */
 int weft__carrier_start(struct weft_sched *sched, struct weft__processor *processor,
 			struct weft__carrier *offerer);
-/* A spare with no retirement: it ends. With sched->lock held; then, without it, waits for its
- * end. */
+/* A spare is to end. With sched->lock held. */
 void weft__carrier_retire(struct weft__carrier *carrier);
+/* Waits for the end of one that is no more in the list of those that are dying. */
 void weft__carrier_bury(struct weft__carrier *carrier);
 void weft__carrier_wake(struct weft__carrier *carrier);
 void weft__carrier_keep(struct weft__carrier *carrier);
@@ -289,6 +313,8 @@ void weft__global_push(struct weft_sched *sched, struct weft_thread *thread); /*
 void weft__global_visit(struct weft_sched *sched, struct weft_thread *thread);
 /* one to run, others into its queue */
 struct weft_thread *weft__global_take(struct weft__processor *processor);
+/* the first that is stopped with its carrier; NULL: none */
+struct weft_thread *weft__global_take_stopped(struct weft_sched *sched);
 void weft__enqueue(struct weft__processor *processor, struct weft_thread *thread);
 void weft__enqueue_hot(struct weft__processor *processor, struct weft_thread *thread);
 

@@ -25,8 +25,10 @@
 #include "sched/engine.h"
 
 /* Of a user-level thread or a carrier's loop. Returns what weft__leave wants. Afterwards
- * self->carrier and its processor (NULL: it has none) stay what they are until a switch. */
-static weft__always_inline uint32_t weft__enter(struct weft_thread *self)
+ * self->carrier and its processor, which is *out_processor (NULL: it has none), stay what they are
+ * until a switch. */
+static weft__always_inline uint32_t weft__enter_on(struct weft_thread *self,
+						   struct weft__processor **out_processor)
 {
 	struct weft__carrier *carrier;
 	struct weft__processor *processor;
@@ -38,10 +40,18 @@ static weft__always_inline uint32_t weft__enter(struct weft_thread *self)
 	atomic_store_relaxed(&carrier->inside, 1u);
 	weft__sys_light_barrier(); /* INSIDE */
 	processor = carrier->processor;
-	if (unlikely(processor != NULL &&
-		     atomic_load_acquire(&processor->owner) != (uintptr_t)carrier))
-		weft__owner_regain(carrier);
+	if (likely(processor != NULL) &&
+	    unlikely(atomic_load_acquire(&processor->owner) != (uintptr_t)carrier))
+		processor = weft__owner_regain(carrier);
+	*out_processor = processor;
 	return was_inside;
+}
+
+static weft__always_inline uint32_t weft__enter(struct weft_thread *self)
+{
+	struct weft__processor *processor;
+
+	return weft__enter_on(self, &processor);
 }
 
 static weft__always_inline void weft__leave(struct weft_thread *self, uint32_t was_inside)

@@ -139,6 +139,10 @@ static void clear_carrier(struct weft__carrier *carrier)
 	carrier->searching = false;
 	carrier->given = NULL;
 	carrier->is_spare = false;
+	carrier->is_new = false;
+	carrier->is_dislodged = false;
+	carrier->seen_arg = NULL;
+	carrier->is_away = false;
 	carrier->in_poller = false;
 }
 
@@ -155,6 +159,10 @@ static void clear_sched(struct weft_sched *sched)
 	sched->global_count = 0;
 	weft__list_init(&sched->carriers);
 	weft__list_init(&sched->spares);
+	weft__list_init(&sched->away);
+	weft__list_init(&sched->dying);
+	sched->spare_asked = WEFT__SPARE_UNASKED;
+	sched->stopped_count = 0;
 	sched->carrier_count = sched->carriers_most = 0;
 	sched->spare_count = 0;
 	sched->is_watched = false;

@@ -32,11 +32,17 @@ static void light_main(void *arg)
 	weft__light_exit(self, self->function(self->arg));
 }
 
-static struct weft_thread *take_hot(struct weft__processor *processor, weft_kind kind)
+/* One of the default size that ended on this processor; NULL: none. */
+static struct weft_thread *take_hot(struct weft__processor *processor, weft_kind kind,
+				    size_t slot_bytes)
 {
-	struct weft__stack_cache *cache = &processor->stacks[kind == WEFT_USER];
-	struct weft_thread *thread = cache->first;
+	struct weft__stack_cache *cache;
+	struct weft_thread *thread;
 
+	if (processor == NULL || slot_bytes != (kind == WEFT_USER ? USER_STACK_BYTES : STACK_BYTES))
+		return NULL;
+	cache = &processor->stacks[kind == WEFT_USER];
+	thread = cache->first;
 	if (thread != NULL) {
 		cache->first = thread->next;
 		cache->count--;
@@ -88,26 +94,10 @@ static size_t slot_bytes_of(weft_kind kind, size_t stack_bytes)
 	return slot_bytes;
 }
 
-/* One of the default size that ended on this processor; else another. */
-static int take(struct weft_sched *sched, weft_kind kind, size_t slot_bytes,
-		struct weft_thread **out_thread)
+static int make(weft_kind kind, size_t slot_bytes, struct weft_thread **out_thread)
 {
-	struct weft_thread *self = weft__arch_self();
-	struct weft_thread *thread = NULL;
-	uint32_t was_inside;
-
-	if (self != NULL && self->sched == sched &&
-	    slot_bytes == (kind == WEFT_USER ? USER_STACK_BYTES : STACK_BYTES)) {
-		was_inside = weft__enter(self);
-		if (self->carrier->processor != NULL)
-			thread = take_hot(self->carrier->processor, kind);
-		weft__leave(self, was_inside);
-	}
-	if (thread == NULL)
-		return kind == WEFT_USER ? weft__user_take(slot_bytes, out_thread)
-					 : take_cold(slot_bytes, out_thread);
-	*out_thread = thread;
-	return 0;
+	return kind == WEFT_USER ? weft__user_take(slot_bytes, out_thread)
+				 : take_cold(slot_bytes, out_thread);
 }
 
 static void prepare(struct weft_thread *thread, struct weft_sched *sched, weft_function *function,
@@ -118,12 +108,11 @@ static void prepare(struct weft_thread *thread, struct weft_sched *sched, weft_f
 	thread->sched = sched;
 	thread->carrier = NULL; /* of an earlier life, perhaps gone */
 	thread->ended = ended;
-	thread->joined = 0;
-	thread->blocking = 0;
 	thread->calls = 0;
-	thread->disabled = 0;
-	thread->libc_ticks = 0;
+	thread->blocking = 0;
 	thread->is_spent = false;
+	thread->libc_ticks = 0;
+	thread->disabled = 0;
 	thread->stopped_with = NULL;
 	thread->switches = 0;
 	thread->since_ns = 0;
@@ -175,38 +164,54 @@ static void launch(struct weft_thread *thread, struct weft__processor *processor
 		weft__wake_idle(sched);
 }
 
+/* inside: by a thread of this scheduler, with that processor or none. */
+static int start(struct weft_thread *thread, struct weft_thread *self,
+		 struct weft__processor *processor, bool inside, struct weft_sched *sched,
+		 weft_function *function, void *arg, const weft_thread_options *options,
+		 weft_thread **out_thread)
+{
+	if (!weft__live_start(sched, processor, inside))
+		return -ESHUTDOWN;
+	prepare(thread, sched, function, arg,
+		out_thread != NULL ? WEFT__ENDED_NO : WEFT__ENDED_DETACHED);
+	set_slice(thread, options);
+	weft__thread_name_copy(thread->name, options != NULL ? options->name : NULL, self);
+	if (out_thread != NULL)
+		*out_thread = thread;
+	launch(thread, processor);
+	return 0;
+}
+
 int weft__light_spawn(struct weft_sched *sched, weft_kind kind, weft_function *function, void *arg,
 		      const weft_thread_options *options, weft_thread **out_thread)
 {
 	struct weft_thread *self = weft__arch_self();
 	bool inside = self != NULL && self->sched == sched;
+	size_t slot_bytes = slot_bytes_of(kind, options != NULL ? options->stack_bytes : 0);
 	struct weft__processor *processor = NULL;
 	struct weft_thread *thread = NULL;
-	size_t stack_bytes = options != NULL ? options->stack_bytes : 0;
 	uint32_t was_inside = 0;
-	int error;
+	int error = 0;
 
 	if (!inside && atomic_load_acquire(&sched->ending))
 		return -ESHUTDOWN;
-	error = take(sched, kind, slot_bytes_of(kind, stack_bytes), &thread);
-	if (error < 0)
-		return error;
 	if (inside) {
-		was_inside = weft__enter(self);
-		processor = self->carrier->processor;
+		was_inside = weft__enter_on(self, &processor);
+		thread = take_hot(processor, kind, slot_bytes);
 	}
-	if (weft__live_start(sched, processor, inside)) {
-		prepare(thread, sched, function, arg,
-			out_thread != NULL ? WEFT__ENDED_NO : WEFT__ENDED_DETACHED);
-		set_slice(thread, options);
-		weft__thread_name_copy(thread->name, options != NULL ? options->name : NULL, self);
-		if (out_thread != NULL)
-			*out_thread = thread;
-		launch(thread, processor);
-	} else {
+	if (thread == NULL) {
+		/* not inside: it waits for locks of the C library */
+		if (inside)
+			weft__leave(self, was_inside);
+		error = make(kind, slot_bytes, &thread);
+		if (error < 0)
+			return error;
+		if (inside)
+			was_inside = weft__enter_on(self, &processor);
+	}
+	error = start(thread, self, processor, inside, sched, function, arg, options, out_thread);
+	if (error < 0)
 		give_back(thread);
-		error = -ESHUTDOWN;
-	}
 	if (inside)
 		weft__leave(self, was_inside);
 	return error;
@@ -226,7 +231,8 @@ void weft__light_exit(struct weft_thread *self, int result)
 	self->result = result;
 	self->blocking = 0; /* ended between its brackets: the carrier simply has no processor */
 	weft__waitq_lock(&self->joiners);
-	weft__waitq_wake(&self->joiners, 0, &wakes);
+	if (!weft__waitq_is_empty(&self->joiners))
+		weft__waitq_wake(&self->joiners, 0, &wakes);
 	if (wakes.first != NULL && carrier->processor != NULL &&
 	    wakes.first->sched == self->sched) {
 		next = wakes.first; /* it waits for exactly this: run it at once */
@@ -257,12 +263,13 @@ void weft__light_free(struct weft_thread *thread)
 {
 	struct weft_thread *self = weft__arch_self();
 	struct weft__stack_cache *cache = NULL;
+	struct weft__processor *processor;
 	uint32_t was_inside;
 
 	if (self != NULL && self->sched != NULL) {
-		was_inside = weft__enter(self);
-		if (self->carrier->processor != NULL)
-			cache = cache_for(self->carrier->processor, thread);
+		was_inside = weft__enter_on(self, &processor);
+		if (processor != NULL)
+			cache = cache_for(processor, thread);
 		if (cache != NULL) {
 			atomic_store_relaxed(&thread->id, 0);
 			thread->next = cache->first;

@@ -239,6 +239,7 @@ void weft__monitor_remove(struct weft_sched *sched)
 		weft__list_remove(&sched->watched);
 	sched->is_watched = false;
 	weft__spin_unlock(&monitor.lock);
+	weft__maker_ring(); /* its walk may have ended here */
 	do {
 		weft__spin_lock(&monitor.lock);
 		gone = monitor.at[WEFT__WALKER_MONITOR] != sched &&

@@ -158,11 +158,9 @@ static void light_park_bare(struct weft_thread *self, uint64_t ticket, const cha
 	weft__switch_away(self, WEFT__AFTER_PARK);
 }
 
-static void light_park(struct weft_thread *self, uint64_t ticket, const char *reason,
-		       int64_t deadline_ns)
+static void light_park(struct weft_thread *self, struct weft__processor *processor, uint64_t ticket,
+		       const char *reason, int64_t deadline_ns)
 {
-	struct weft__processor *processor = self->carrier->processor;
-
 	note_wait(self, reason, processor->clock_ns);
 	if (deadline_ns != WEFT_FOREVER)
 		weft__timer_add(&processor->wheel, self, ticket, deadline_ns);
@@ -172,14 +170,15 @@ static void light_park(struct weft_thread *self, uint64_t ticket, const char *re
 static void user_park(struct weft_thread *self, uint64_t ticket, const char *reason,
 		      int64_t deadline_ns)
 {
-	uint32_t was_inside = weft__enter(self);
-	bool is_bare = self->carrier->processor == NULL;
+	struct weft__processor *processor;
+	uint32_t was_inside = weft__enter_on(self, &processor);
+	bool is_bare = processor == NULL;
 
 	self->hold.wish = 0; /* this is what it asks for */
 	if (unlikely(is_bare))
 		light_park_bare(self, ticket, reason, deadline_ns);
 	else
-		light_park(self, ticket, reason, deadline_ns);
+		light_park(self, processor, ticket, reason, deadline_ns);
 	if (deadline_ns != WEFT_FOREVER)
 		weft__timer_cancel(self);
 	atomic_store_relaxed(&self->reason, NULL);
@@ -243,8 +242,7 @@ static void ready_at(struct weft_thread *thread, bool hot)
 		weft__global_visit(sched, thread);
 		return;
 	}
-	was_inside = weft__enter(self);
-	processor = self->carrier->processor;
+	was_inside = weft__enter_on(self, &processor);
 	if (likely(processor != NULL)) {
 		if (hot && !self->is_loop)
 			weft__enqueue_hot(processor, thread);

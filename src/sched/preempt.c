@@ -146,14 +146,15 @@ static bool has_overrun(struct weft_thread *self, struct weft__carrier *carrier)
 }
 
 /* Whether it may be switched away at this point; its one hold is the handler's. If not it leaves a
- * wish. */
-static bool may_be_stopped(struct weft_thread *self, const struct weft__tick_context *context)
+ * wish. One that is dislodged waits in the C library, or for it: that is no reason to spare it. */
+static bool may_be_stopped(struct weft_thread *self, const struct weft__tick_context *context,
+			   bool is_dislodged)
 {
 	bool may = self->hold.depth == 1 && !context->is_masked &&
 		   is_on_own_stack(self, context->sp) &&
 		   is_on_own_stack(self, __builtin_frame_address(0));
 
-	if (may && context->is_in_libc && self->libc_ticks < LIBC_TICKS_MAX) {
+	if (may && !is_dislodged && context->is_in_libc && self->libc_ticks < LIBC_TICKS_MAX) {
 		self->libc_ticks++;
 		may = false;
 	} else if (may) {
@@ -176,6 +177,7 @@ static void on_tick(struct weft__tick_context *context)
 {
 	struct weft_thread *self = weft__arch_self();
 	struct weft__carrier *carrier;
+	bool is_dislodged;
 
 	if (self == NULL || self->sched == NULL)
 		return;
@@ -186,10 +188,14 @@ static void on_tick(struct weft__tick_context *context)
 	atomic_bump(&carrier->ticks, 1);
 	if (context->broke_call && carrier->inside == 0) /* else it was ours */
 		atomic_bump(&carrier->calls_broken, 1);
+	is_dislodged = atomic_load_relaxed(&carrier->is_dislodged);
+	if (is_dislodged)
+		atomic_store_relaxed(&carrier->is_dislodged, false);
 	if (self->is_loop)
 		switch_ticks_off(carrier);
-	else if (has_overrun(self, carrier) && self->slice_ns != WEFT_FOREVER) {
-		if (may_be_stopped(self, context))
+	else if (is_dislodged ||
+		 (has_overrun(self, carrier) && self->slice_ns != WEFT_FOREVER)) {
+		if (may_be_stopped(self, context, is_dislodged))
 			switch_away(self, context);
 		else
 			atomic_bump(&carrier->deferrals, 1);

@@ -173,6 +173,8 @@ static void take_away(struct weft_sched *sched)
 	 * of spares). */
 	weft__list_for(link, &sched->carriers)
 		weft__sys_thread_join(container_of(link, struct weft__carrier, all)->kernel_thread);
+	while ((item = weft__list_pop(&sched->dying)) != NULL)
+		weft__carrier_bury(container_of(item, struct weft__carrier, all));
 	await_walkers();
 	while ((item = weft__list_pop(&sched->carriers)) != NULL ||
 	       (item = weft__list_pop(&sched->retired)) != NULL) {
@@ -253,7 +255,9 @@ static int make(const weft_sched_options *options, const char *name, struct weft
 	sched->processors = (struct weft__processor **)(sched + 1);
 	weft__list_init(&sched->carriers);
 	weft__list_init(&sched->spares);
+	weft__list_init(&sched->dying);
 	weft__list_init(&sched->retired);
+	weft__list_init(&sched->away);
 	weft__thread_name_copy(
 		sched->name, options != NULL && options->name != NULL ? options->name : name, NULL);
 	error = weft__poller_open(&sched->poller);

@@ -47,15 +47,15 @@ bool weft__stop_here(struct weft_thread *self)
 	struct weft__carrier *carrier = self->carrier;
 	struct weft_sched *sched = carrier->sched;
 
-	/* No carrier is made here: the thread may be anywhere, in malloc too. The monitor sees that
-	 * there is no spare. */
+	/* No carrier is made here: the thread may be anywhere, in malloc too. */
 	if (carrier->processor != NULL && !weft__offer(carrier, carrier->processor, false)) {
-		weft__monitor_ring();
+		(void)weft__maker_ask(sched);
 		return false;
 	}
 	self->stopped_with = carrier;
 	self->is_spent = true;
 	atomic_store_relaxed(&carrier->stop_word, 0u);
+	atomic_add_acq_rel(&sched->stopped_count, 1u);
 	weft__global_push(sched, self);
 	weft__wake_idle_global(sched);
 	sleep_stopped(carrier);
@@ -67,10 +67,17 @@ bool weft__stop_here(struct weft_thread *self)
 
 void weft__stopped_grant(struct weft__carrier *carrier, struct weft_thread *thread)
 {
-	struct weft__carrier *stopped = thread->stopped_with;
 	struct weft__processor *processor = carrier->processor;
 
 	carrier->processor = NULL;
+	weft__stopped_give(thread, processor);
+}
+
+void weft__stopped_give(struct weft_thread *thread, struct weft__processor *processor)
+{
+	struct weft__carrier *stopped = thread->stopped_with;
+
+	atomic_sub_acq_rel(&stopped->sched->stopped_count, 1u);
 	stopped->granted = processor;
 	atomic_store_release(&processor->owner, (uintptr_t)stopped); /* OWNER */
 	atomic_store_release(&stopped->stop_word, 1u);               /* GRANT */

@@ -99,16 +99,12 @@ static weft__always_inline void finish(struct weft__carrier *carrier)
  * fetched, and the frames of the next, whose record was fetched before. Alone only: there no other
  * takes it, and with it its memory, away.
  */
-static weft__always_inline void foresee(struct weft__runq *queue)
+static weft__always_inline void foresee(struct weft_thread *next, struct weft_thread *after_next)
 {
-	struct weft_thread *next = weft__runq_peek(queue, 0);
-
-	if (next == NULL)
-		return;
 	__builtin_prefetch(next->sp);
 	__builtin_prefetch((char *)next->sp + 3 * WEFT__CACHE_LINE);
 	__builtin_prefetch((char *)next->sp + 4 * WEFT__CACHE_LINE);
-	__builtin_prefetch(weft__runq_peek(queue, 1));
+	__builtin_prefetch(after_next);
 }
 
 /* What used its slice up comes last, but it comes. */
@@ -142,10 +138,13 @@ static weft__always_inline struct weft_thread *pick(struct weft__processor *proc
 	}
 	processor->hot_runs = 0;
 	next = weft__runq_pop(&processor->queue);
-	if (processor->queue.alone)
-		foresee(&processor->queue);
-	if (likely(next != NULL))
+	if (likely(next != NULL)) {
+		struct weft_thread *after = weft__runq_peek(&processor->queue, 0);
+
+		if (processor->queue.alone && after != NULL)
+			foresee(after, weft__runq_peek(&processor->queue, 1));
 		return next;
+	}
 	next = weft__runq_hot_take(&processor->queue);
 	return next != NULL || weft__runq_count(&processor->spent) == 0 ? next
 									: pick_spent(processor);
@@ -217,11 +216,39 @@ void weft__switch_start(struct weft_thread *self)
 	weft__leave(self, 0);
 }
 
+/*
+ * The usual case of a yield, of a processor that is alone: nothing is hot, no look around is due.
+ * Nobody can take us from a queue that is ours alone before we have left our stack. NULL: not the
+ * usual case, or there is nobody else.
+ */
+static weft__always_inline struct weft_thread *turn(struct weft_thread *self,
+						    struct weft__processor *processor)
+{
+	uint64_t switches = processor->switches + 1;
+	struct weft_thread *next, *ahead[2];
+
+	if (!processor->queue.alone || unlikely(switches >= processor->check_at) ||
+	    unlikely(atomic_load_relaxed(&processor->queue.hot) != NULL))
+		return NULL;
+	next = weft__runq_turn(&processor->queue, self, ahead);
+	if (unlikely(next == NULL))
+		return NULL;
+	atomic_store_relaxed(&processor->switches, switches);
+	processor->hot_runs = 0;
+	foresee(ahead[0], ahead[1]);
+	return next;
+}
+
 /* Inside. False: there was nobody else. */
 static bool yield(struct weft_thread *self, struct weft__processor *processor)
 {
-	struct weft_thread *next = pick(processor);
+	struct weft_thread *next = turn(self, processor);
 
+	if (likely(next != NULL)) {
+		switch_to(self, weft__runner_of(self->carrier, next), WEFT__AFTER_NOTHING);
+		return true;
+	}
+	next = weft__pick(processor);
 	if (unlikely(next == NULL)) {
 		/* Alone here, so this costs nobody a turn: look further, for a thread that yields
 		 * in a loop waits for something. */
@@ -230,12 +257,7 @@ static bool yield(struct weft_thread *self, struct weft__processor *processor)
 		if (next == NULL)
 			return false;
 	}
-	next = weft__runner_of(self->carrier, next);
-	/* Nobody can take us from a queue that is ours alone before we have left our stack. */
-	if (processor->queue.alone && likely(weft__runq_push(&processor->queue, self)))
-		switch_to(self, next, WEFT__AFTER_NOTHING);
-	else
-		switch_to(self, next, WEFT__AFTER_YIELD);
+	switch_to(self, weft__runner_of(self->carrier, next), WEFT__AFTER_YIELD);
 	return true;
 }
 
@@ -249,8 +271,7 @@ int weft_yield(void)
 		weft__sys_thread_yield();
 		return 0;
 	}
-	was_inside = weft__enter(self);
-	processor = self->carrier->processor;
+	was_inside = weft__enter_on(self, &processor);
 	self->hold.wish = 0; /* this is what it asks for */
 	if (likely(processor != NULL))
 		yield(self, processor);

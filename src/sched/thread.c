@@ -32,20 +32,14 @@ static weft_kind default_kind(void)
 	return weft__user_init() == 0 ? WEFT_USER : WEFT_LIGHT;
 }
 
-int weft_thread_spawn(weft_function *function, void *arg, const weft_thread_options *options,
-		      weft_thread **out_thread)
+/* What need not be quick. */
+static weft__noinline int spawn_other(weft_sched *sched, weft_kind kind, weft_function *function,
+				      void *arg, const weft_thread_options *options,
+				      weft_thread **out_thread)
 {
-	struct weft_thread *self = weft__arch_self();
-	weft_kind kind = options != NULL ? options->kind : WEFT_KIND_DEFAULT;
-	weft_sched *sched = options != NULL ? options->sched : NULL;
-
-	if (function == NULL || (options != NULL && options->stack_bytes > STACK_BYTES_MAX))
-		return -EINVAL;
-	if (sched == NULL && self != NULL)
-		sched = self->sched;
 	if (sched != NULL && weft__fork_has_lost_sched(sched))
 		return -ESRCH;
-	weft__fork_before_spawn(self);
+	weft__fork_before_spawn(weft__arch_self());
 	if (kind == WEFT_KIND_DEFAULT)
 		kind = sched != NULL ? default_kind() : WEFT_KERNEL;
 	switch (kind) {
@@ -62,6 +56,23 @@ int weft_thread_spawn(weft_function *function, void *arg, const weft_thread_opti
 	default:
 		return -EINVAL;
 	}
+}
+
+int weft_thread_spawn(weft_function *function, void *arg, const weft_thread_options *options,
+		      weft_thread **out_thread)
+{
+	struct weft_thread *self = weft__arch_self();
+	weft_kind kind = options != NULL ? options->kind : WEFT_KIND_DEFAULT;
+	weft_sched *sched = options != NULL ? options->sched : NULL;
+
+	if (function == NULL || (options != NULL && options->stack_bytes > STACK_BYTES_MAX))
+		return -EINVAL;
+	if (sched == NULL && self != NULL)
+		sched = self->sched;
+	if (likely(weft__fork_count == 0) && likely(sched != NULL) &&
+	    (kind == WEFT_LIGHT || (kind == WEFT_USER && weft__user_is_offered())))
+		return weft__light_spawn(sched, kind, function, arg, options, out_thread);
+	return spawn_other(sched, kind, function, arg, options, out_thread);
 }
 
 static void free_record(struct weft_thread *thread)

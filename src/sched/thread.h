@@ -44,23 +44,29 @@ struct weft__blocking_table {
 
 struct weft_thread {
 	struct weft__hold hold; /* first: weft__arch_self points to it */
-	/* The engine's, at every switch. sp and next: whoever owns the thread (its queue, its
-	 * carrier). */
+	/* The engine's, at every switch: one line of the cache. sp: whoever owns the thread (its
+	 * queue, its carrier). */
 	void *sp;
 	/* it runs there; stale otherwise; NULL for ever on kernel threads */
 	struct weft__carrier *carrier;
-	uint64_t park;            /* atomic, see park.h */
-	struct weft_thread *next; /* link in a queue, in a wakes list, in a cache of stacks */
-	void *tp;                 /* constant: its own thread pointer; NULL: it has its carrier's */
+	void *tp; /* constant: its own thread pointer; NULL: it has its carrier's */
 	/* constant in the thread's queues: the carrier that stopped together with it and that alone
 	 * can run it; NULL: any can */
 	struct weft__carrier *stopped_with;
 	struct weft_sched *sched; /* constant; NULL: a kernel thread */
+	uint64_t switches;        /* atomic: how often it was given a CPU */
+	uint64_t park;            /* atomic, see park.h */
+
+	/* At every wait. next: whoever owns the thread. */
+	struct weft_thread *next; /* link in a queue, in a wakes list, in a cache of stacks */
 	const char *reason;       /* atomic: what it waits for; NULL: it does not */
 	int64_t since_ns;         /* atomic: since when, by the processor's clock */
-	uint64_t switches;        /* atomic: how often it was given a CPU */
-
-	struct weft__timer timer; /* beside the line above: firing touches both */
+	/* The thread's own. */
+	uint32_t calls;           /* atomic: odd between weft_syscall_enter and leave */
+	uint8_t blocking;         /* depth of weft_blocking_begin; atomic for the inspector */
+	bool is_spent;            /* it used its slice up: into the second queue */
+	uint8_t libc_ticks;       /* put off in a row because it was in the C library */
+	struct weft__timer timer; /* beside the lines above: firing touches all */
 
 	/* Constant from spawn to end. */
 	weft_function *function;
@@ -73,14 +79,9 @@ struct weft_thread {
 	uint8_t is_foreign; /* weft did not make this kernel thread */
 
 	/* The thread's own. */
-	uint8_t blocking;   /* depth of weft_blocking_begin; atomic for the inspector */
-	uint32_t calls;     /* atomic: odd between weft_syscall_enter and leave */
-	uint32_t disabled;  /* depth of weft_preempt_disable */
-	bool is_spent;      /* it used its slice up: into the second queue */
-	uint8_t libc_ticks; /* put off in a row because it was in the C library */
+	uint32_t disabled; /* depth of weft_preempt_disable */
+	uint8_t ended;     /* guarded by joiners.lock */
 	int32_t result;
-	uint8_t ended; /* guarded by joiners.lock */
-	uint8_t joined;
 
 	weft__waitq joiners;      /* at most one; its lock guards `ended` */
 	struct weft__fiber fiber; /* the sanitizers' idea of it; nothing otherwise */

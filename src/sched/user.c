@@ -13,12 +13,11 @@
 #define KEPT_BELOW_BYTES \
 	((size_t)4 << 10) /* of a stack that is given back: what its next thread touches first */
 
-enum { UNKNOWN, OFFERED, REFUSED };
+uint32_t weft__user_state;
 
 static struct {
 	uint32_t lock;
-	uint32_t state;                 /* atomic */
-	struct weft__tls_layout layout; /* constant when state is OFFERED */
+	struct weft__tls_layout layout; /* constant when they are offered */
 	/* guarded by lock; linked by next. warm: the first ones, whose stacks keep their pages */
 	struct weft_thread *warm[SIZES], *cold[SIZES];
 	unsigned warm_count[SIZES];
@@ -26,21 +25,23 @@ static struct {
 
 int weft__user_init(void)
 {
-	uint32_t state = atomic_load_acquire(&users.state);
+	uint32_t state = atomic_load_acquire(&weft__user_state);
 
-	if (state == UNKNOWN) {
+	if (state == WEFT__USER_UNKNOWN) {
 		struct weft__tls_layout layout;
 		int error = weft__sys_tls_init(&layout);
 
-		state = error < 0 || layout.bytes > WEFT__STACK_CONTROL_MAX / 2 ? REFUSED : OFFERED;
+		state = error < 0 || layout.bytes > WEFT__STACK_CONTROL_MAX / 2
+				? WEFT__USER_REFUSED
+				: WEFT__USER_OFFERED;
 		weft__spin_lock(&users.lock);
-		if (users.state == UNKNOWN) {
+		if (weft__user_state == WEFT__USER_UNKNOWN) {
 			users.layout = layout;
-			atomic_store_release(&users.state, state);
+			atomic_store_release(&weft__user_state, state);
 		}
 		weft__spin_unlock(&users.lock);
 	}
-	return state == OFFERED ? 0 : -ENOTSUP;
+	return state == WEFT__USER_OFFERED ? 0 : -ENOTSUP;
 }
 
 static unsigned size_index(size_t slot_bytes)

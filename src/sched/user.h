@@ -17,6 +17,13 @@
 
 /* Whether there can be user threads here; looks once. 0, -ENOTSUP */
 int weft__user_init(void);
+/* The same without looking: false where nobody has asked yet. */
+extern uint32_t weft__user_state; /* atomic */
+enum { WEFT__USER_UNKNOWN, WEFT__USER_OFFERED, WEFT__USER_REFUSED };
+static inline bool weft__user_is_offered(void)
+{
+	return atomic_load_acquire(&weft__user_state) == WEFT__USER_OFFERED;
+}
 
 /* A record with its stack and block, as new. slot_bytes: a power of two. -ENOMEM, -EAGAIN */
 int weft__user_take(size_t slot_bytes, struct weft_thread **out_thread);

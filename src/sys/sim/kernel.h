@@ -137,7 +137,8 @@ int64_t weft__sim_lateness(void);
 void weft__sim_step(const char *call);
 void weft__sim_settle(void);
 void weft__sim_arm(void);
-/* Lets others run until somebody wakes `on` (or `or_on`, NULL: none), or the deadline. */
+/* Lets others run until somebody wakes `on` (or `or_on`, NULL: none), or the deadline, or a tick
+ * breaks it off: then its handler has run, and the caller may be another kernel thread. */
 enum weft__sim_wake weft__sim_block(const char *call, const void *on, const void *or_on,
 				    int64_t deadline_ns);
 void weft__sim_give_way(void);
@@ -172,6 +173,7 @@ void weft__sim_files_drop(void);
 
 /* ---- tick.c */
 void weft__sim_tick(void);
+void weft__sim_tick_in_call(void);
 void weft__sim_watch_sleeps(struct weft__watch *watch);
 
 /* ---- trace.c */

@@ -235,6 +235,7 @@ enum weft__sim_wake weft__sim_block(const char *call, const void *on, const void
 				    int64_t deadline_ns)
 {
 	struct weft__sim_thread *self = weft__sim.current;
+	enum weft__sim_wake wake;
 
 	weft__sim_settle();
 	if (self->watch != NULL)
@@ -251,7 +252,10 @@ enum weft__sim_wake weft__sim_block(const char *call, const void *on, const void
 	due_at(self->due_ns);
 	weft__sim_pass_on();
 	self->call = NULL;
-	return self->wake;
+	wake = self->wake;
+	if (wake == WEFT__SIM_INTERRUPTED)
+		weft__sim_tick_in_call();
+	return wake;
 }
 
 /* The waiter that came last, or any. */

@@ -5,9 +5,14 @@
  *
  * A tick has a distance to the next of TICK_ROOM steps at least, so that a handler which is itself
  * interrupted comes to its end.
+ *
+ * A single tick also comes to a kernel thread that waits in a call, as a signal does: the handler
+ * runs, and then the call goes on or has ended (weft__sim_block says so). Not in a page fault.
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <string.h>
 
 #include "sys/sim/kernel.h"
 #include "sys/tick.h"
@@ -35,6 +40,7 @@ struct interrupted {
 };
 
 static weft__sys_tick_handler *tick_handler; /* for the process, as a handler is */
+static const char page_fault[] = "page fault";
 
 /* ---- the tick */
 
@@ -75,13 +81,13 @@ static void draw_next(void)
 }
 
 /* The handler may come back as another simulated kernel thread. */
-static weft__noinline void deliver(struct weft__sim_thread *to)
+static weft__noinline void deliver(struct weft__sim_thread *to, bool is_in_call)
 {
 	struct interrupted interrupted = { false };
 	struct weft__tick_context context = {
 		.pc = __builtin_return_address(0),
 		.sp = __builtin_frame_address(0),
-		.is_in_libc = weft__sim_choose(8) == 0,
+		.is_in_libc = is_in_call || weft__sim_choose(8) == 0,
 		.handle = &interrupted,
 	};
 
@@ -110,7 +116,20 @@ void weft__sim_tick(void)
 		return;
 	}
 	if (tick_handler != NULL)
-		deliver(weft__sim.current);
+		deliver(weft__sim.current, false);
+}
+
+/* In a call that was broken off, before it goes on. */
+void weft__sim_tick_in_call(void)
+{
+	struct weft__watch *watch = weft__sim.current->watch;
+
+	if (watch == NULL || !watch->is_tick_due)
+		return;
+	watch->is_tick_due = false;
+	weft__sim.ticking--;
+	if (tick_handler != NULL)
+		deliver(weft__sim.current, true);
 }
 
 static void set_flag(bool *flag, bool value)
@@ -132,11 +151,20 @@ void weft__sys_watch_arm(struct weft__watch *watch, int64_t every_ns)
 	set_flag(&watch->is_armed, every_ns != 0);
 }
 
+/* One that a signal breaks off, and that is then begun anew: by the kernel, or by who calls it. */
+static bool is_in_call(const struct weft__sim_thread *thread)
+{
+	return thread->state == WEFT__SIM_WAITING &&
+	       (strcmp(thread->call, "wait") == 0 || strcmp(thread->call, "stuck") == 0);
+}
+
 void weft__sys_watch_tick(struct weft__watch *watch)
 {
 	weft__sim_step("watch_tick");
 	weft__sim_note("watch_tick(%d)", watch->tid);
 	set_flag(&watch->is_tick_due, true);
+	if (is_in_call(watch->thread) && !watch->is_paused)
+		weft__sim_make_runnable(watch->thread, WEFT__SIM_INTERRUPTED);
 }
 
 enum weft__tick_means weft__sys_watch_tick_means(const struct weft__watch *watch)
@@ -204,7 +232,9 @@ enum weft__watch_state weft__sys_watch_look(struct weft__watch *watch, int64_t *
 
 const char *weft__sys_watch_call(struct weft__watch *watch)
 {
-	return watch->thread->state == WEFT__SIM_WAITING ? watch->thread->call : "nothing";
+	if (watch->thread->state != WEFT__SIM_WAITING)
+		return "nothing";
+	return strcmp(watch->thread->call, "wait") == 0 ? "futex" : watch->thread->call;
 }
 
 void weft__sys_watch_pause(struct weft__watch *watch)
@@ -286,6 +316,13 @@ void weft__sim_watch_sleeps(struct weft__watch *watch)
 
 void weft__sim_stuck(int64_t duration_ns)
 {
+	int64_t until_ns;
+	bool broken;
+
 	weft__sim_step("stuck");
-	weft__sim_block("stuck", NULL, NULL, weft__sim.now_ns + duration_ns);
+	until_ns = weft__sim.now_ns + duration_ns;
+	do {
+		broken = weft__sim_block("stuck", NULL, NULL, until_ns) == WEFT__SIM_INTERRUPTED;
+		weft__sim_step("stuck"); /* the tick is delivered */
+	} while (broken && weft__sim.now_ns < until_ns);
 }
