@@ -34,7 +34,7 @@ static void work(unsigned rounds)
 	volatile unsigned sum = 0;
 
 	for (unsigned i = 0; i < rounds; i++)
-		sum += i;
+		sum = sum + i;
 }
 
 /* ---- mutex */

@@ -24,7 +24,7 @@ static void count_signal(int number)
 
 	/* Long enough for a tick to fall into it now and then. */
 	for (unsigned i = 0; i < 20000; i++)
-		work += i;
+		work = work + i;
 	__atomic_fetch_add(&counts[number], 1, __ATOMIC_RELEASE);
 }
 
@@ -42,7 +42,7 @@ static void await_count(int number, int expected)
 	volatile unsigned work = 0;
 
 	while (count_of(number) < expected)
-		work++;
+		work = work + 1;
 }
 
 static int signal_the_process(void *arg)
