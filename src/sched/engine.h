@@ -223,7 +223,9 @@ static weft__always_inline struct weft_thread *weft__runner_of(struct weft__carr
 
 bool weft__stop_here(struct weft_thread *self);
 void weft__stopped_grant(struct weft__carrier *carrier, struct weft_thread *thread);
-/* Of a processor that is the caller's alone. */
+/* The next that waits to go on with its carrier; NULL: none. The rest of that processor's queues is
+ * in the global one then. Both: of a processor that is the caller's alone. */
+struct weft_thread *weft__stopped_take(struct weft_sched *sched, struct weft__processor *processor);
 void weft__stopped_give(struct weft_thread *thread, struct weft__processor *processor);
 
 /* ---- monitor.c */

@@ -143,17 +143,6 @@ static bool dislodge_other(struct weft_sched *sched)
 	return false;
 }
 
-/* Into the global queue: that processor is ours alone. */
-static void empty_queues(struct weft_sched *sched, struct weft__processor *processor)
-{
-	struct weft_thread *thread;
-
-	while ((thread = weft__runq_hot_take(&processor->queue)) != NULL ||
-	       (thread = weft__runq_pop(&processor->queue)) != NULL ||
-	       (thread = weft__runq_pop(&processor->spent)) != NULL)
-		weft__global_push(sched, thread);
-}
-
 /*
  * The processor goes to a carrier that stopped with its thread. In between it is nobody's: REVOKED
  * alone, so its carrier, if it comes back, has lost it, and nobody else takes it.
@@ -168,8 +157,7 @@ static bool grant_to_stopped(struct weft_sched *sched, struct weft__processor *p
 	    !atomic_cas_acq_rel(&processor->owner, &revoked, WEFT__OWNER_REVOKED)) /* OWNER */
 		return false;
 	is_handed_off(sched, carrier);
-	empty_queues(sched, processor);
-	stopped = weft__global_take_stopped(sched);
+	stopped = weft__stopped_take(sched, processor);
 	if (stopped != NULL)
 		weft__stopped_give(stopped, processor);
 	else /* somebody else has picked it by now */

@@ -31,7 +31,7 @@ bool weft__maker_ask(struct weft_sched *sched)
 		return false;
 	if (atomic_cas_acq_rel(&sched->spare_asked, &nobody, WEFT__SPARE_ASKED))
 		weft__maker_ring();
-	return nobody == WEFT__SPARE_UNASKED || nobody == WEFT__SPARE_ASKED;
+	return nobody != WEFT__SPARE_FAILED;
 }
 
 /* From asked to made it stays asked: the carrier itself says when it is there. */

@@ -5,7 +5,8 @@
  * carrier.
  *
  *	the thread, on its carrier c		a carrier d, on its loop, with a processor
- *	1 offers its processor to a spare
+ *	1 offers its processor to a spare,
+ *	  or gives it as in 5
  *	2 marks itself (stopped_with = c),
  *	  queues itself
  *	3 sleeps until stop_word is 1		4 picks the thread: it is marked
@@ -42,6 +43,34 @@ static void sleep_stopped(struct weft__carrier *carrier)
 	}
 }
 
+struct weft_thread *weft__stopped_take(struct weft_sched *sched, struct weft__processor *processor)
+{
+	struct weft_thread *thread;
+
+	if (atomic_load_relaxed(&sched->stopped_count) == 0)
+		return NULL;
+	while ((thread = weft__runq_hot_take(&processor->queue)) != NULL ||
+	       (thread = weft__runq_pop(&processor->queue)) != NULL ||
+	       (thread = weft__runq_pop(&processor->spent)) != NULL)
+		weft__global_push(sched, thread);
+	return weft__global_take_stopped(sched);
+}
+
+/* Without a spare: to one that has a carrier already. Else a lock of the C library that it holds
+ * could keep the maker from making one, for ever. */
+static bool swap_with_stopped(struct weft__carrier *carrier)
+{
+	struct weft__processor *processor = carrier->processor;
+	struct weft_thread *next = weft__stopped_take(carrier->sched, processor);
+
+	if (next == NULL)
+		return false;
+	weft__live_flush(processor);
+	carrier->processor = NULL;
+	weft__stopped_give(next, processor);
+	return true;
+}
+
 bool weft__stop_here(struct weft_thread *self)
 {
 	struct weft__carrier *carrier = self->carrier;
@@ -50,7 +79,8 @@ bool weft__stop_here(struct weft_thread *self)
 	/* No carrier is made here: the thread may be anywhere, in malloc too. */
 	if (carrier->processor != NULL && !weft__offer(carrier, carrier->processor, false)) {
 		(void)weft__maker_ask(sched);
-		return false;
+		if (!swap_with_stopped(carrier))
+			return false;
 	}
 	self->stopped_with = carrier;
 	self->is_spent = true;

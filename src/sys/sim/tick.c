@@ -151,11 +151,10 @@ void weft__sys_watch_arm(struct weft__watch *watch, int64_t every_ns)
 	set_flag(&watch->is_armed, every_ns != 0);
 }
 
-/* One that a signal breaks off, and that is then begun anew: by the kernel, or by who calls it. */
+/* One that a signal breaks off. */
 static bool is_in_call(const struct weft__sim_thread *thread)
 {
-	return thread->state == WEFT__SIM_WAITING &&
-	       (strcmp(thread->call, "wait") == 0 || strcmp(thread->call, "stuck") == 0);
+	return thread->state == WEFT__SIM_WAITING && strcmp(thread->call, page_fault) != 0;
 }
 
 void weft__sys_watch_tick(struct weft__watch *watch)
@@ -163,7 +162,7 @@ void weft__sys_watch_tick(struct weft__watch *watch)
 	weft__sim_step("watch_tick");
 	weft__sim_note("watch_tick(%d)", watch->tid);
 	set_flag(&watch->is_tick_due, true);
-	if (is_in_call(watch->thread) && !watch->is_paused)
+	if (is_in_call(watch->thread))
 		weft__sim_make_runnable(watch->thread, WEFT__SIM_INTERRUPTED);
 }
 
@@ -314,15 +313,15 @@ void weft__sim_watch_sleeps(struct weft__watch *watch)
 	weft__sim_wake(watch->watcher, 1, false);
 }
 
+/* Broken off, the kernel goes on with it, or it has ended. */
 void weft__sim_stuck(int64_t duration_ns)
 {
+	const char *call = weft__sim_choose(4) == 0 ? page_fault : "stuck";
 	int64_t until_ns;
-	bool broken;
 
 	weft__sim_step("stuck");
 	until_ns = weft__sim.now_ns + duration_ns;
-	do {
-		broken = weft__sim_block("stuck", NULL, NULL, until_ns) == WEFT__SIM_INTERRUPTED;
-		weft__sim_step("stuck"); /* the tick is delivered */
-	} while (broken && weft__sim.now_ns < until_ns);
+	while (weft__sim_block(call, NULL, NULL, until_ns) == WEFT__SIM_INTERRUPTED &&
+	       weft__sim.now_ns < until_ns && weft__sim_choose(4) != 0)
+		;
 }

@@ -51,9 +51,6 @@ static int sleep_on(uint32_t *word, uint32_t expected, int64_t deadline_ns)
  * off by a signal it begins anew, if it has no deadline. */
 int weft__sys_wait(uint32_t *word, uint32_t expected, int64_t deadline_ns)
 {
-	static const int answers[] = { [WEFT__SIM_WOKEN] = 0,
-				       [WEFT__SIM_TIMED_OUT] = -ETIMEDOUT,
-				       [WEFT__SIM_INTERRUPTED] = -EINTR };
 	int result;
 
 	weft__sim_step("wait");
@@ -66,7 +63,7 @@ int weft__sys_wait(uint32_t *word, uint32_t expected, int64_t deadline_ns)
 	else if (weft__sim_nuisance(weft__sim.options.eintr))
 		result = -EINTR;
 	else
-		result = answers[weft__sim_block("wait", word, NULL, deadline_ns)];
+		result = sleep_on(word, expected, deadline_ns);
 	weft__sim_note("wait(%p, %u) = %d", (void *)word, expected, result);
 	return result;
 }
