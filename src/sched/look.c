@@ -136,8 +136,9 @@ static int64_t look_at_running(struct weft__look *look, struct weft__processor *
 		return WEFT_FOREVER;
 	if (look->now_ns < over_ns || !weft__has_waiters(processor))
 		return over_ns > look->now_ns ? over_ns : WEFT_FOREVER;
-	/* A light thread needs a spare to be stopped. */
-	if (!weft__have_spare(sched) && (thread == NULL || thread->tp == NULL))
+	/* A light thread needs a carrier that can go on in its place. */
+	if (!weft__have_spare(sched) && (thread == NULL || thread->tp == NULL) &&
+	    atomic_load_relaxed(&sched->stopped_count) == 0)
 		return look->now_ns + SOON_NS;
 	atomic_store_relaxed(&carrier->armed, true);
 	weft__sys_watch_arm(carrier->watch, atomic_load_relaxed(&sched->tick_ns));
