@@ -80,7 +80,10 @@ struct weft__processor {
 	struct weft__stack_cache stacks[2]; /* light, user */
 	int64_t clock_ns;                   /* atomic: the time at the last look */
 	int64_t polled_ns;
-	int64_t spent_ns; /* when a spent thread last had its turn */
+	/* when a spent thread last had its turn, and which switch that was: never two in a row while
+	 * others wait */
+	int64_t spent_ns;
+	uint64_t spent_at;
 	bool spent_due;
 	struct weft__runq spent; /* threads that used their slice up; behind all others */
 	/* the monitor's */

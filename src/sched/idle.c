@@ -136,7 +136,9 @@ void weft__look_around(struct weft__processor *processor)
 		processor->check_every *= 2;
 	processor->check_at = processor->switches + processor->check_every;
 	atomic_store_relaxed(&processor->clock_ns, now_ns);
+	/* However late a tick makes a turn end: the others have theirs in between. */
 	processor->spent_due = weft__runq_count(&processor->spent) != 0 &&
+			       processor->switches > processor->spent_at + 1 &&
 			       now_ns - processor->spent_ns >
 				       SPENT_SLICES * processor->sched->slice_ns;
 	if (weft__wheel_next(&processor->wheel) <= now_ns)

@@ -112,6 +112,7 @@ static weft__noinline struct weft_thread *pick_spent(struct weft__processor *pro
 {
 	processor->spent_due = false;
 	processor->spent_ns = processor->clock_ns;
+	processor->spent_at = processor->switches;
 	return weft__runq_pop(&processor->spent);
 }
 
