@@ -59,6 +59,7 @@ struct weft__sim_thread {
 	void (*at_exit)(void *);
 	void *at_exit_arg;
 	struct weft__watch *watch; /* tick.c; NULL: none */
+	bool ticks_blocked;        /* the signal is, in its handler */
 	char *stack;
 	size_t stack_bytes;
 };

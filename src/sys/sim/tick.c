@@ -3,8 +3,8 @@
  * Ticks and watches. While a watch is armed, a tick may come at any step of its kernel thread;
  * when, the seed decides, not the clock. It is a call of the handler in the place of that step.
  *
- * A tick has a distance to the next of TICK_ROOM steps at least, so that a handler which is itself
- * interrupted comes to its end.
+ * A tick has a distance to the next of TICK_ROOM steps at least, so that whoever is interrupted gets
+ * on. None comes while the handler runs, but between weft__sys_tick_leave and weft__sys_tick_moved.
  *
  * A single tick also comes to a kernel thread that waits in a call, as a signal does: the handler
  * runs, and then the call goes on or has ended (weft__sim_block says so). Not in a page fault.
@@ -51,9 +51,9 @@ int weft__sys_tick_install(weft__sys_tick_handler *handler)
 	return 0;
 }
 
-/* A tick is delivered at a decision, and none while one is. */
 void weft__sys_tick_leave(const struct weft__tick_context *context)
 {
+	weft__sim.current->ticks_blocked = false;
 }
 
 void weft__sys_tick_moved(const struct weft__tick_context *context)
@@ -61,6 +61,7 @@ void weft__sys_tick_moved(const struct weft__tick_context *context)
 	struct interrupted *interrupted = context->handle;
 
 	interrupted->is_moved = true;
+	weft__sim.current->ticks_blocked = true;
 }
 
 size_t weft__sys_tick_stack_bytes(void)
@@ -93,10 +94,12 @@ static weft__noinline void deliver(struct weft__sim_thread *to, bool is_in_call)
 
 	weft__sim_note("a tick");
 	weft__sim_hash(weft__sim.steps << 8 | to->number);
+	to->ticks_blocked = true;
 	tick_handler(&context);
 	if (weft__sim.current != to && !interrupted.is_moved)
 		weft__sim_fail("a tick of kernel thread %u ended on %u, which was not told",
 			       to->number, weft__sim.current->number);
+	weft__sim.current->ticks_blocked = false;
 }
 
 /* At a decision, while a watch is armed or a tick is due: of whoever goes on now. */
@@ -107,7 +110,7 @@ void weft__sim_tick(void)
 
 	if (is_time)
 		draw_next();
-	if (watch == NULL)
+	if (watch == NULL || watch->thread->ticks_blocked)
 		return;
 	if (watch->is_tick_due) {
 		watch->is_tick_due = false;
@@ -124,7 +127,7 @@ void weft__sim_tick_in_call(void)
 {
 	struct weft__watch *watch = weft__sim.current->watch;
 
-	if (watch == NULL || !watch->is_tick_due)
+	if (watch == NULL || !watch->is_tick_due || watch->thread->ticks_blocked)
 		return;
 	watch->is_tick_due = false;
 	weft__sim.ticking--;
@@ -154,7 +157,8 @@ void weft__sys_watch_arm(struct weft__watch *watch, int64_t every_ns)
 /* One that a signal breaks off. */
 static bool is_in_call(const struct weft__sim_thread *thread)
 {
-	return thread->state == WEFT__SIM_WAITING && strcmp(thread->call, page_fault) != 0;
+	return thread->state == WEFT__SIM_WAITING && !thread->ticks_blocked &&
+	       strcmp(thread->call, page_fault) != 0;
 }
 
 void weft__sys_watch_tick(struct weft__watch *watch)
