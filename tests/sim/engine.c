@@ -71,8 +71,8 @@ int engine_run(weft_function *app, void *arg)
 
 weft_sched_options engine_ticking(unsigned processors)
 {
-	static const int64_t slices_ns[] = { 100 * WEFT_US, 100 * WEFT_US, 300 * WEFT_US,
-					     WEFT_MS,       10 * WEFT_MS };
+	static const int64_t slices_ns[] = { 100 * WEFT_US, 100 * WEFT_US, 300 * WEFT_US, WEFT_MS,
+					     10 * WEFT_MS };
 	weft_sched_options options = { .processors = processors };
 
 	options.slice_ns = slices_ns[weft__sim_choose(5)];

@@ -731,8 +731,7 @@ static int come_back(void *arg)
 			wait_and_write(back, way);
 		else if (way == BACK_MUTEX || way == BACK_SEM || way == BACK_COND)
 			come_back_to_lock(back, way);
-		else if (way == BACK_BLOCKING || way == BACK_WITHIN_BLOCKING ||
-			 way == BACK_SYSCALL)
+		else if (way == BACK_BLOCKING || way == BACK_WITHIN_BLOCKING || way == BACK_SYSCALL)
 			come_back_between_brackets(way);
 		else if (way == BACK_SPAWN || way == BACK_JOIN || way == BACK_DETACH ||
 			 way == BACK_KERNEL)
@@ -790,7 +789,9 @@ static void back_without_a_processor(void *arg)
 }
 
 const struct scenario handoff_scenarios[] = {
-	{ .name = "stuck-anywhere", .run = stuck_anywhere, .options = { .spurious = 50, .eintr = 50 } },
+	{ .name = "stuck-anywhere",
+	  .run = stuck_anywhere,
+	  .options = { .spurious = 50, .eintr = 50 } },
 	{ .name = "stuck-in-a-strict-one", .run = stuck_in_a_strict_one },
 	{ .name = "the-blocked-ones-timers-are-served", .run = the_blocked_ones_timers_are_served },
 	{ .name = "users-want-a-foreign-lock", .run = user_threads_want_a_foreign_lock },
@@ -799,7 +800,10 @@ const struct scenario handoff_scenarios[] = {
 	{ .name = "schedulers-come-and-go", .run = schedulers_come_and_go },
 	{ .name = "schedulers-are-refused",
 	  .run = schedulers_come_and_go,
-	  .options = { .fail_reserve = 20, .fail_thread = 200, .fail_poller = 30, .fail_open = 30 } },
+	  .options = { .fail_reserve = 20,
+		       .fail_thread = 200,
+		       .fail_poller = 30,
+		       .fail_open = 30 } },
 	{ .name = "spares-retire", .run = spares_retire },
 	{ .name = "back-without-a-processor", .run = back_without_a_processor },
 	{ 0 },

@@ -153,9 +153,9 @@ static void strict_ones_get_turns(void *arg)
 #define LIGHT_TURNS_MAX 200
 
 struct next {
-	int64_t due_ns;    /* atomic; WEFT_FOREVER: not yet */
-	uint32_t ended;    /* atomic */
-	unsigned last;     /* who ran last, and turns since it is due: on one processor */
+	int64_t due_ns; /* atomic; WEFT_FOREVER: not yet */
+	uint32_t ended; /* atomic */
+	unsigned last;  /* who ran last, and turns since it is due: on one processor */
 	unsigned turns;
 	int64_t step_ns;
 };
@@ -175,7 +175,8 @@ static int count_turns(void *arg)
 
 		/* Nobody else runs between the two. */
 		weft_preempt_disable();
-		if (due_ns != WEFT_FOREVER && weft__sys_now() >= due_ns && next->last != me->number) {
+		if (due_ns != WEFT_FOREVER && weft__sys_now() >= due_ns &&
+		    next->last != me->number) {
 			next->turns++;
 			next->last = me->number;
 		}
@@ -327,7 +328,8 @@ static int own_slices_app(void *arg)
 	for (unsigned i = 0; i < COMPUTERS_MAX; i++) {
 		weft_thread_options options = {
 			.kind = engine_kind(),
-			.slice_ns = weft__sim_choose(2) ? 0 : (100 + weft__sim_choose(900)) * WEFT_US,
+			.slice_ns = weft__sim_choose(2) ? 0
+							: (400 + weft__sim_choose(600)) * WEFT_US,
 		};
 
 		weft__sim_check(weft_thread_spawn(compute, crowd, &options, &threads[i]) == 0);
@@ -343,14 +345,18 @@ static void own_slices(void *arg)
 	struct crowd crowd = { .step_ns = 20 * WEFT_US };
 
 	(void)arg;
+	options.slice_ns = WEFT_MS; /* of few ticks, which a starved carrier gets seldom */
 	options.carriers = 0;
 	engine_run_counted(&options, engine_kind(), own_slices_app, &crowd);
 	engine_check_clean();
 }
 
 const struct scenario preempt_scenarios[] = {
-	{ .name = "all-get-turns", .run = all_get_turns, .options = { .spurious = 50, .eintr = 50 } },
-	{ .name = "users-get-turns-on-few-carriers", .run = user_threads_get_turns_on_few_carriers },
+	{ .name = "all-get-turns",
+	  .run = all_get_turns,
+	  .options = { .spurious = 50, .eintr = 50 } },
+	{ .name = "users-get-turns-on-few-carriers",
+	  .run = user_threads_get_turns_on_few_carriers },
 	{ .name = "strict-ones-get-turns", .run = strict_ones_get_turns },
 	{ .name = "timers-go-first", .run = timers_go_first },
 	{ .name = "forbidden-is-forbidden", .run = forbidden_is_forbidden },
