@@ -54,6 +54,29 @@ static weft__always_inline uint32_t weft__enter(struct weft_thread *self)
 	return weft__enter_on(self, &processor);
 }
 
+/* The same where all is as usual, and the carrier was not inside, without a call: for code that
+ * saves no registers. NULL: it is not; nothing has changed. */
+static weft__always_inline struct weft__processor *weft__enter_quick(struct weft_thread *self)
+{
+	struct weft__carrier *carrier;
+	struct weft__processor *processor;
+
+	weft__hold_raise(&self->hold);
+	carrier = self->carrier;
+	if (likely(carrier->inside == 0 && weft__sys_has_heavy_barrier)) {
+		atomic_store_relaxed(&carrier->inside, 1u);
+		atomic_compiler_barrier(); /* INSIDE: a light barrier where there is a heavy one */
+		weft__atomic_point();
+		processor = carrier->processor;
+		if (likely(processor != NULL &&
+			   atomic_load_acquire(&processor->owner) == (uintptr_t)carrier))
+			return processor;
+		atomic_store_release(&carrier->inside, 0u);
+	}
+	weft__hold_lower(&self->hold); /* a wish waits for the entry that comes now */
+	return NULL;
+}
+
 static weft__always_inline void weft__leave(struct weft_thread *self, uint32_t was_inside)
 {
 	atomic_store_release(&self->carrier->inside, was_inside);
