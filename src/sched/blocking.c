@@ -61,7 +61,7 @@ bool weft__offer(struct weft__carrier *carrier, struct weft__processor *processo
 	weft__spin_lock(&sched->lock);
 	spare = find_spare(sched, in_poller);
 	if (spare != NULL) {
-		carrier->processor = NULL;
+		atomic_store_relaxed(&carrier->processor, NULL);
 		ring = spare->in_poller && has_something(processor);
 		wake = !spare->in_poller && atomic_load_relaxed(&spare->wake_word) == 0;
 		if (spare->in_poller)
@@ -89,7 +89,7 @@ static void leave_behind(struct weft__carrier *carrier, struct weft__processor *
 	bool ring = has_something(processor);
 
 	weft__live_flush(processor);
-	carrier->processor = NULL;
+	atomic_store_relaxed(&carrier->processor, NULL);
 	atomic_store_relaxed(&processor->attended_ns, WEFT_FOREVER);
 	atomic_store_release(&processor->owner, WEFT__OWNER_IDLE); /* OWNER */
 	if (ring)
@@ -114,7 +114,7 @@ static void hand_off(struct weft_thread *self)
 	}
 	if (atomic_load_relaxed(&carrier->sched->carrier_count) >= carrier->sched->carriers_max)
 		return; /* its neighbours wait: no worse than an undeclared call */
-	carrier->processor = NULL;
+	atomic_store_relaxed(&carrier->processor, NULL);
 	/* If none could be made we have it again, or somebody else has: either will do. */
 	(void)weft__carrier_start(carrier->sched, processor, carrier);
 }
@@ -158,7 +158,7 @@ static bool take(struct weft__carrier *carrier, struct weft__processor *processo
 	if ((owner & WEFT__OWNER_IDLE) == 0 ||
 	    !atomic_cas_acq_rel(&processor->owner, &owner, (uintptr_t)carrier))
 		return false;
-	carrier->processor = processor;
+	atomic_store_relaxed(&carrier->processor, processor);
 	/* It held the processor in the poller, and will find out when it wakes. */
 	if (sleeper != NULL && !sleeper->is_spare) {
 		sleeper->is_spare = true;

@@ -53,7 +53,7 @@ static bool take_offered(struct weft__carrier *carrier)
 	if (processor == NULL ||
 	    !atomic_cas_acq_rel(&processor->owner, &offered, (uintptr_t)carrier))
 		return false;
-	carrier->processor = processor;
+	atomic_store_relaxed(&carrier->processor, processor);
 	return true;
 }
 
@@ -263,7 +263,7 @@ int weft__carrier_start(struct weft_sched *sched, struct weft__processor *proces
 
 	if (error < 0) {
 		if (offerer != NULL)
-			offerer->processor = processor;
+			atomic_store_relaxed(&offerer->processor, processor);
 		return error;
 	}
 	make_carrier(sched, processor, carrier);
@@ -282,7 +282,7 @@ int weft__carrier_start(struct weft_sched *sched, struct weft__processor *proces
 		    atomic_cas_acq_rel(&processor->owner, &offered,
 				       offerer != NULL ? (uintptr_t)offerer : WEFT__OWNER_IDLE) &&
 		    offerer != NULL)
-			offerer->processor = processor;
+			atomic_store_relaxed(&offerer->processor, processor);
 		weft__list_remove(&carrier->all);
 		atomic_store_relaxed(&sched->carrier_count, sched->carrier_count - 1);
 		weft__list_push(&sched->retired, &carrier->all);

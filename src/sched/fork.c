@@ -177,7 +177,7 @@ static void take_processor(struct weft__carrier *carrier)
 
 	if (processor == NULL)
 		processor = carrier->sched->processors[0];
-	carrier->processor = processor;
+	atomic_store_relaxed(&carrier->processor, processor);
 	atomic_store_relaxed(&processor->owner, (uintptr_t)carrier);
 }
 

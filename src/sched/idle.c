@@ -366,7 +366,7 @@ static bool sleep_idle(struct weft__carrier *carrier)
 		if (carrier->watch != NULL)
 			weft__sys_watch_resume(carrier->watch);
 		if (!atomic_cas_acq_rel(&processor->owner, &mine, (uintptr_t)carrier)) /* OWNER */
-			carrier->processor = NULL;
+			atomic_store_relaxed(&carrier->processor, NULL);
 		else if (carrier->is_spare)
 			weft__carrier_keep(carrier);
 	} else if (sched->processor_count > 1) {

@@ -108,7 +108,7 @@ static void prepare(struct weft_thread *thread, struct weft_sched *sched, weft_f
 	thread->sched = sched;
 	thread->carrier = NULL; /* of an earlier life, perhaps gone */
 	thread->ended = ended;
-	thread->calls = 0;
+	atomic_store_relaxed(&thread->calls, 0u);
 	thread->blocking = 0;
 	thread->is_spent = false;
 	thread->libc_ticks = 0;

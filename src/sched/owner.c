@@ -19,7 +19,7 @@ struct weft__processor *weft__owner_regain(struct weft__carrier *carrier)
 		if (atomic_cas_acq_rel(&processor->owner, &seen, mine)) /* OWNER */
 			return processor;
 	}
-	carrier->processor = NULL;
+	atomic_store_relaxed(&carrier->processor, NULL);
 	carrier->last = processor;
 	atomic_bump(&carrier->extra_runs, 1);
 	return NULL;

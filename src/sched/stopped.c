@@ -66,7 +66,7 @@ static bool swap_with_stopped(struct weft__carrier *carrier)
 	if (next == NULL)
 		return false;
 	weft__live_flush(processor);
-	carrier->processor = NULL;
+	atomic_store_relaxed(&carrier->processor, NULL);
 	weft__stopped_give(next, processor);
 	return true;
 }
@@ -89,7 +89,7 @@ bool weft__stop_here(struct weft_thread *self)
 	weft__global_push(sched, self);
 	weft__wake_idle_global(sched);
 	sleep_stopped(carrier);
-	carrier->processor = carrier->granted;
+	atomic_store_relaxed(&carrier->processor, carrier->granted);
 	self->is_spent = false;
 	self->stopped_with = NULL;
 	return true;
@@ -99,7 +99,7 @@ void weft__stopped_grant(struct weft__carrier *carrier, struct weft_thread *thre
 {
 	struct weft__processor *processor = carrier->processor;
 
-	carrier->processor = NULL;
+	atomic_store_relaxed(&carrier->processor, NULL);
 	weft__stopped_give(thread, processor);
 }
 
