@@ -67,11 +67,11 @@ static void every_register_survives(void **state)
 	print_message("seed %" PRIu64 "\n", seed);
 	for (kind = WEFT_USER; kind <= WEFT_LIGHT; kind++)
 		for (unsigned processors = 1; processors <= 2; processors++)
-			assert_int_equal(weft_run(hold_under_ticks, &seed,
-						  &(weft_sched_options){ .processors = processors,
-									 .slice_ns = 200 *
-										     WEFT_US }),
-					 0);
+			assert_int_equal(
+				weft_run(hold_under_ticks, &seed,
+					 &(weft_sched_options){ .processors = processors,
+								.slice_ns = 200 * WEFT_US }),
+				0);
 }
 
 int main(void)

@@ -459,6 +459,49 @@ static void one_whose_thread_has_ended_runs_and_can_be_closed(void **state)
 	weft__sys_watch_close(watch);
 }
 
+struct fresh {
+	struct weft__watch *watch; /* atomic */
+	uint32_t is_seen;
+};
+
+/* Paused until it has been looked at: so it attends itself, for the first time, when it resumes. */
+static void *attend_first(void *arg)
+{
+	struct fresh *fresh = arg;
+	struct weft__watch *watch;
+
+	if (weft__sys_watch_open(&watch) != 0)
+		abort();
+	weft__sys_watch_pause(watch);
+	atomic_store_release(&fresh->watch, watch);
+	while (atomic_load_acquire(&fresh->is_seen) == 0)
+		weft__sys_thread_yield();
+	weft__sys_watch_resume(watch);
+	return NULL;
+}
+
+static void one_is_looked_at_while_it_attends_for_the_first_time(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		struct fresh fresh = { NULL, 0 };
+		struct weft__watch *watch;
+		weft__sys_thread thread;
+		int64_t since;
+
+		assert_int_equal(weft__sys_thread_start(attend_first, &fresh, 0, "first", &thread),
+				 0);
+		while ((watch = atomic_load_acquire(&fresh.watch)) == NULL)
+			weft__sys_thread_yield();
+		assert_int_equal(weft__sys_watch_look(watch, &since), WEFT__WATCH_RUNS);
+		atomic_store_release(&fresh.is_seen, 1u);
+		for (int k = 0; k < 500; k++)
+			weft__sys_watch_look(watch, &since);
+		weft__sys_thread_join(thread);
+		weft__sys_watch_close(watch);
+	}
+}
+
 static void look_without_descriptors(void *arg)
 {
 	struct rlimit few = { .rlim_cur = 16, .rlim_max = 16 };
@@ -541,6 +584,7 @@ int main(void)
 		THRICE(calls_have_names),
 		THRICE(a_closed_watch_leaves_nothing),
 		THRICE(one_whose_thread_has_ended_runs_and_can_be_closed),
+		THRICE(one_is_looked_at_while_it_attends_for_the_first_time),
 		THRICE(fork_s_child_closes_and_opens_anew),
 		THRICE(a_wait_ends_at_its_deadline),
 		THRICE(every_ring_ends_a_wait),
