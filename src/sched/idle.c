@@ -27,7 +27,8 @@
  *
  * Deadlines: a sleeping carrier fires its own processor's timers to the nanosecond; those of the
  * others, in case that they are busy, GRACE later; of one that is held by a sleeper who does not
- * know of them, at once.
+ * know of them, at once. That is the duty of whoever slept last: when he wakes he fires it, or wakes
+ * another for it (DUTY).
  *
  * models/idle.pml is this protocol, with the variants that fail.
  */
@@ -317,6 +318,18 @@ static int64_t sleep_until(struct weft__carrier *carrier)
 	return until_ns;
 }
 
+/* Whether a timer would be forgotten if nobody slept until then, or looked. */
+static bool is_duty_left(struct weft_sched *sched)
+{
+	for (unsigned i = 0; i < sched->processor_count; i++) {
+		int64_t next_ns = weft__wheel_next(&sched->processors[i]->wheel);
+
+		if (next_ns != WEFT_FOREVER && is_unattended(sched->processors[i], next_ns))
+			return true;
+	}
+	return false;
+}
+
 /*
  * Gives the processor up for a sleep until then; returns until when. A timer that another puts into
  * its wheel meanwhile: he rings, and who takes the ring looks at the owner word. Either that is not
@@ -378,8 +391,15 @@ static bool sleep_idle(struct weft__carrier *carrier)
 	weft__monitor_busy();
 	atomic_sub_acq_rel(&sched->idle, 1);
 	/* Only now: threads are made ready on the processor, if that is still ours. (OWNER) */
-	if (weft__poller_deliver(&batch))
+	if (weft__poller_deliver(&batch)) {
 		carrier->searching = true;
+	} else if (!carrier->searching && is_duty_left(sched)) {
+		/* DUTY: we may have been the one who slept until then. A searcher fires it, or
+		 * search_end wakes the next sleeper, who sees it; also when we have lost our
+		 * processor, or find something else to run. */
+		atomic_add_acq_rel(&sched->searching, 1);
+		carrier->searching = true;
+	}
 	return carrier->processor != NULL;
 }
 
