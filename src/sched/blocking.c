@@ -39,6 +39,22 @@ struct weft__carrier *weft__spare_on_word(struct weft_sched *sched)
 	return find_spare(sched, false);
 }
 
+/* The ring may wake another, who holds a processor: he finds work, or sleeps again. And who comes out
+ * without a processor passes it on as long as anybody is in there (weft__search_end). */
+bool weft__spare_rouse(struct weft_sched *sched)
+{
+	struct weft__carrier *spare;
+	bool found;
+
+	weft__spin_lock(&sched->lock);
+	spare = find_spare(sched, true);
+	found = spare != NULL && spare->in_poller;
+	weft__spin_unlock(&sched->lock);
+	if (found)
+		weft__wake_idle_global(sched);
+	return found;
+}
+
 static bool has_something(struct weft__processor *processor)
 {
 	return weft__runq_count(&processor->queue) != 0 ||
@@ -184,7 +200,9 @@ static bool take_idle(struct weft__carrier *carrier)
 
 void weft__owner_return(struct weft_thread *self)
 {
-	if (!take_idle(self->carrier))
+	if (take_idle(self->carrier))
+		weft__monitor_busy();
+	else
 		weft__switch_to(self, &self->carrier->loop, WEFT__AFTER_GLOBAL);
 }
 

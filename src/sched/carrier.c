@@ -4,6 +4,8 @@
  * only when its processor has nothing to run, or when it has no processor: then it is a spare and
  * sleeps on its own word.
  */
+#include <errno.h>
+
 #include "base/panic.h"
 #include "sched/engine.h"
 #include "sched/fork.h"
@@ -53,7 +55,7 @@ static bool take_offered(struct weft__carrier *carrier)
 	if (processor == NULL ||
 	    !atomic_cas_acq_rel(&processor->owner, &offered, (uintptr_t)carrier))
 		return false;
-	atomic_store_relaxed(&carrier->processor, processor);
+	carrier->processor = processor;
 	return true;
 }
 
@@ -224,9 +226,9 @@ static int take_record(struct weft_sched *sched, struct weft__carrier **out_carr
 	return error;
 }
 
-static struct weft__carrier *make_carrier(struct weft_sched *sched,
-					  struct weft__processor *processor,
-					  struct weft__carrier *carrier)
+/* False: there are as many as there may be. */
+static bool make_carrier(struct weft_sched *sched, struct weft__processor *processor,
+			 struct weft__carrier *carrier)
 {
 	carrier->sched = sched;
 	carrier->loop.carrier = carrier;
@@ -238,6 +240,11 @@ static struct weft__carrier *make_carrier(struct weft_sched *sched,
 	carrier->inside = 1;
 	carrier->is_new = processor == NULL;
 	weft__spin_lock(&sched->lock);
+	if (sched->carrier_count >= sched->carriers_max) {
+		weft__list_push(&sched->retired, &carrier->all);
+		weft__spin_unlock(&sched->lock);
+		return false;
+	}
 	weft__list_push(&sched->carriers, &carrier->all);
 	atomic_store_relaxed(&sched->carrier_count, sched->carrier_count + 1);
 	if (sched->carrier_count > sched->carriers_most)
@@ -252,7 +259,7 @@ static struct weft__carrier *make_carrier(struct weft_sched *sched,
 		atomic_store_release(&processor->owner, (uintptr_t)carrier | WEFT__OWNER_IDLE);
 	}
 	weft__spin_unlock(&sched->lock);
-	return carrier;
+	return true;
 }
 
 int weft__carrier_start(struct weft_sched *sched, struct weft__processor *processor,
@@ -261,12 +268,13 @@ int weft__carrier_start(struct weft_sched *sched, struct weft__processor *proces
 	struct weft__carrier *carrier = NULL;
 	int error = take_record(sched, &carrier);
 
+	if (error == 0 && !make_carrier(sched, processor, carrier))
+		error = -EAGAIN;
 	if (error < 0) {
 		if (offerer != NULL)
-			atomic_store_relaxed(&offerer->processor, processor);
+			offerer->processor = processor;
 		return error;
 	}
-	make_carrier(sched, processor, carrier);
 	error = weft__sys_thread_start(carrier_main, carrier, CARRIER_STACK_BYTES, sched->name,
 				       &carrier->kernel_thread);
 	if (error < 0) {
@@ -282,11 +290,12 @@ int weft__carrier_start(struct weft_sched *sched, struct weft__processor *proces
 		    atomic_cas_acq_rel(&processor->owner, &offered,
 				       offerer != NULL ? (uintptr_t)offerer : WEFT__OWNER_IDLE) &&
 		    offerer != NULL)
-			atomic_store_relaxed(&offerer->processor, processor);
+			offerer->processor = processor;
 		weft__list_remove(&carrier->all);
 		atomic_store_relaxed(&sched->carrier_count, sched->carrier_count - 1);
 		weft__list_push(&sched->retired, &carrier->all);
 		weft__spin_unlock(&sched->lock);
+		weft__monitor_busy(); /* it may have looked when the processor was idle */
 	}
 	return error;
 }

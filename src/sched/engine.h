@@ -282,6 +282,9 @@ void weft__carrier_keep(struct weft__carrier *carrier);
 /* One to which a processor can be offered, and which sleeps on its word; NULL: none. With
  * sched->lock held. */
 struct weft__carrier *weft__spare_on_word(struct weft_sched *sched);
+/* One that sleeps in the poller without a processor is rung: it comes out, and sleeps on its word.
+ * False: there is none. */
+bool weft__spare_rouse(struct weft_sched *sched);
 bool weft__offer(struct weft__carrier *carrier, struct weft__processor *processor, bool in_poller);
 void weft__blocking_resume(struct weft_thread *self) weft__cold;
 

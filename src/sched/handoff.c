@@ -4,6 +4,7 @@
  *
  *	a spare is there	it gets the processor (enter.h)
  *	none, below the bound	the maker makes one, which rings when it is there
+ *	one sleeps in the poller without a processor: it is rung, and is one by the next look
  *	none else
  *	  a user thread waits for a lock of the program (a futex): it is *dislodged*, by a tick that
  *	  makes it give way in the middle of its call, which the kernel begins anew when it goes on
@@ -63,12 +64,6 @@ static struct weft__carrier *give_to_spare(struct weft_sched *sched,
 	if (spare != NULL)
 		weft__sys_wake(&spare->wake_word, 1);
 	return spare;
-}
-
-void weft__adopt(struct weft_sched *sched, struct weft__processor *processor)
-{
-	if (weft__have_spare(sched))
-		(void)give_to_spare(sched, processor, WEFT__OWNER_IDLE);
 }
 
 /* It is marked as about to be taken, and its carrier does nothing with it. */
@@ -143,6 +138,20 @@ static bool dislodge_other(struct weft_sched *sched)
 	return false;
 }
 
+/* Of a processor that is REVOKED alone. False: somebody else has picked the last by now, and the
+ * processor is nobody's. */
+static bool give_to_stopped(struct weft_sched *sched, struct weft__processor *processor)
+{
+	struct weft_thread *stopped = weft__stopped_take(sched, processor);
+
+	if (stopped != NULL)
+		weft__stopped_give(stopped, processor);
+	else
+		atomic_store_release(&processor->owner, WEFT__OWNER_IDLE); /* OWNER */
+	weft__wake_idle_global(sched);
+	return stopped != NULL;
+}
+
 /*
  * The processor goes to a carrier that stopped with its thread. In between it is nobody's: REVOKED
  * alone, so its carrier, if it comes back, has lost it, and nobody else takes it.
@@ -151,27 +160,38 @@ static bool grant_to_stopped(struct weft_sched *sched, struct weft__processor *p
 			     struct weft__carrier *carrier)
 {
 	uintptr_t revoked = (uintptr_t)carrier | WEFT__OWNER_REVOKED;
-	struct weft_thread *stopped;
 
 	if (atomic_load_relaxed(&sched->stopped_count) == 0 || !revoke(processor, carrier) ||
 	    !atomic_cas_acq_rel(&processor->owner, &revoked, WEFT__OWNER_REVOKED)) /* OWNER */
 		return false;
 	is_handed_off(sched, carrier);
-	stopped = weft__stopped_take(sched, processor);
-	if (stopped != NULL)
-		weft__stopped_give(stopped, processor);
-	else /* somebody else has picked it by now */
-		atomic_store_release(&processor->owner, WEFT__OWNER_IDLE); /* OWNER */
-	weft__wake_idle_global(sched);
+	(void)give_to_stopped(sched, processor);
 	return true;
 }
 
 bool weft__relieve(struct weft_sched *sched, struct weft__processor *processor,
 		   struct weft__carrier *carrier)
 {
+	if (weft__spare_rouse(sched))
+		return true;
 	if (can_be_dislodged(carrier)) {
 		dislodge(carrier);
 		return true;
 	}
 	return grant_to_stopped(sched, processor, carrier) || dislodge_other(sched);
+}
+
+void weft__adopt(struct weft_sched *sched, struct weft__processor *processor)
+{
+	uintptr_t nobody = WEFT__OWNER_IDLE;
+
+	if (weft__have_spare(sched)) {
+		(void)give_to_spare(sched, processor, WEFT__OWNER_IDLE);
+		return;
+	}
+	if (atomic_load_relaxed(&sched->stopped_count) != 0 &&
+	    atomic_cas_acq_rel(&processor->owner, &nobody, WEFT__OWNER_REVOKED) && /* OWNER */
+	    give_to_stopped(sched, processor))
+		return;
+	(void)dislodge_other(sched); /* it takes the processor, or becomes a spare */
 }

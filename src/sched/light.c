@@ -19,7 +19,7 @@
 
 #define STACK_BYTES ((size_t)64 << 10)
 #define USER_STACK_BYTES ((size_t)256 << 10)
-#define STACK_BYTES_MIN ((size_t)16 << 10)
+#define LEFT_BYTES ((size_t)4 << 10) /* of a small stack, beside what ticks need */
 #define STACK_BYTES_MAX ((size_t)1 << 30)
 
 static void light_main(void *arg)
@@ -87,8 +87,14 @@ static size_t slot_bytes_of(weft_kind kind, size_t stack_bytes)
 	if (stack_bytes == 0)
 		return kind == WEFT_USER ? USER_STACK_BYTES : STACK_BYTES;
 	/* A tick's frame lies on the stack too: a small one must have the room. */
-	if (stack_bytes < STACK_BYTES)
+	if (stack_bytes < STACK_BYTES) {
+		size_t taken = WEFT__STACK_GUARD_BYTES + WEFT__STACK_COLOUR_BYTES +
+			       weft__user_control_bytes(kind);
+
 		stack_bytes += weft__sys_tick_stack_bytes();
+		if (stack_bytes < taken + weft__sys_tick_stack_bytes() + LEFT_BYTES)
+			stack_bytes = taken + weft__sys_tick_stack_bytes() + LEFT_BYTES;
+	}
 	while (slot_bytes < stack_bytes && slot_bytes < STACK_BYTES_MAX)
 		slot_bytes *= 2;
 	return slot_bytes;

@@ -56,6 +56,11 @@ static size_t block_offset(void)
 	return (sizeof(struct weft_thread) + align - 1) & ~(align - 1);
 }
 
+size_t weft__user_control_bytes(weft_kind kind)
+{
+	return block_offset() + (kind == WEFT_USER ? users.layout.bytes : 0);
+}
+
 static int make(size_t slot_bytes, struct weft_thread **out_thread)
 {
 	size_t offset = block_offset(), usable;

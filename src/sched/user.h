@@ -25,6 +25,8 @@ static inline bool weft__user_is_offered(void)
 	return atomic_load_acquire(&weft__user_state) == WEFT__USER_OFFERED;
 }
 
+/* What a record takes of its slot, with the block of a user thread. */
+size_t weft__user_control_bytes(weft_kind kind);
 /* A record with its stack and block, as new. slot_bytes: a power of two. -ENOMEM, -EAGAIN */
 int weft__user_take(size_t slot_bytes, struct weft_thread **out_thread);
 void weft__user_give(struct weft_thread *thread);

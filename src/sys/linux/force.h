@@ -24,6 +24,7 @@ struct weft__sys_force {
 	bool no_clock_watch;     /* nor CPU clocks; WEFT_FORCE_WATCH=proc */
 	bool no_fsgsbase;        /* the thread pointer by a system call; WEFT_FORCE_FSGSBASE=0 */
 	int mapping_max;         /* guards by mprotect; 0: as the kernel's limit allows */
+	int frame_bytes;         /* of a signal; 0: as the kernel says */
 
 	/* as another C library would: what it does not offer to user threads. A symbol's name;
 	 * "list": its list of threads; "none": all of it. WEFT_FORCE_TLS=… */

@@ -30,6 +30,7 @@
 #include "base/compiler.h"
 #include "fault_context.h"
 #include "signal_context.h"
+#include "sys/linux/force.h"
 #include "sys/linux/watch.h"
 
 #define AUX_MINSIGSTKSZ 51 /* younger than some C libraries' headers */
@@ -176,6 +177,8 @@ size_t weft__sys_tick_stack_bytes(void)
 {
 	size_t frame = getauxval(AUX_MINSIGSTKSZ);
 
+	if (weft__sys_force.frame_bytes != 0)
+		frame = (size_t)weft__sys_force.frame_bytes;
 	if (frame == 0)
 		frame = FRAME_BYTES;
 	return (2 * frame + HANDLER_BYTES + 255) / 256 * 256;
