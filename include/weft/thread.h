@@ -53,7 +53,7 @@ typedef struct weft_thread_options {
 	weft_kind kind;
 	const char *name; /* default: the parent's name */
 	/* default: kernel 8 MiB, user 256 KiB, light 64 KiB; rounded up to a power of two from 16
-	 * KiB to 1 GiB */
+	 * KiB to 1 GiB; a small one is larger where the frame of a signal would leave no room */
 	size_t stack_bytes;
 	weft_sched *sched; /* where a user or light thread runs; default: the parent's scheduler */
 	/* default: the scheduler's; WEFT_FOREVER: never switched away by force */
