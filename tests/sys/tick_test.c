@@ -618,6 +618,52 @@ static void a_stranger_s_signal_goes_to_the_earlier_handler(void **state)
 	assert_int_equal(proc_in_child(get_strangers, (void *)"plain"), 0);
 }
 
+/* An earlier handler that may be interrupted by its own signal, and so by a tick that moves it. */
+static void take_one_and_move(int number)
+{
+	strangers += number == SIGURG;
+	weft__sys_watch_tick(watched.watch);
+	compute_until(&seen.ticks, 1);
+}
+
+static void move_in_stranger(void *arg)
+{
+	(void)arg;
+	raise(SIGURG);
+	sigaltstack(NULL, &moving.alternate);
+	pthread_sigmask(SIG_SETMASK, NULL, &moving.mask);
+	weft__arch_switch(&moving.sp, moving.home_sp);
+}
+
+static void move_an_earlier_handler(void *arg)
+{
+	struct sigaction earlier = { .sa_handler = take_one_and_move, .sa_flags = SA_NODEFER };
+	weft__sys_thread other;
+
+	(void)arg;
+	memset(&seen, 0, sizeof seen);
+	sigaction(SIGURG, &earlier, NULL);
+	expect(weft__sys_tick_install(on_tick) == 0, 1);
+	expect(weft__sys_watch_open(&watched.watch) == 0, 2);
+	set_own_stack(alternates[0], sizeof alternates[0]);
+	moving.is_told = true;
+	seen.also = leave_in_handler;
+	moving.sp = weft__arch_context(moving.stack + sizeof moving.stack, move_in_stranger, NULL);
+	weft__arch_switch(&moving.home_sp, moving.sp);
+	expect(strangers == 1 && ticks() == 1, 3);
+	expect(weft__sys_thread_start(go_on, NULL, 0, "other", &other) == 0, 4);
+	weft__sys_thread_join(other);
+	expect(moving.alternate.ss_sp == alternates[1], 5);
+	expect(sigismember(&moving.mask, SIGUSR2), 6);
+	expect(!sigismember(&moving.mask, SIGURG), 7);
+}
+
+static void an_earlier_handler_that_moves_is_told(void **state)
+{
+	(void)state;
+	assert_int_equal(proc_in_child(move_an_earlier_handler, NULL), 0);
+}
+
 /* A timer and a descriptor of the program's own may send SIGURG too. */
 static void get_alike(void *arg)
 {
@@ -754,6 +800,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_stranger_s_signal_goes_to_the_earlier_handler),
+		cmocka_unit_test(an_earlier_handler_that_moves_is_told),
 		cmocka_unit_test(a_stranger_s_timer_and_descriptor_are_told_apart),
 		cmocka_unit_test(no_tick_comes_after_the_watch_is_closed),
 		cmocka_unit_test(without_descriptors_it_ticks_by_timer),
