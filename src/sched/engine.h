@@ -132,6 +132,7 @@ struct weft__carrier {
 	bool in_poller;                /* of a spare: it sleeps there, not on wake_word */
 	bool is_retired;               /* it ends, or has ended: its record is kept for another */
 	struct weft__list all, spare;
+	bool is_stopped;   /* atomic: it sleeps with its thread; see stopped.c */
 	bool is_new;       /* its own: made as a spare, and not yet one */
 	bool is_dislodged; /* atomic: by the monitor; its next tick is to give way */
 	/* the monitor's; for the maker: of whose blocking it is to tell, and in which turn it was */

@@ -105,12 +105,14 @@ static int64_t look_at_blocked(struct weft__look *look, struct weft__processor *
 {
 	struct weft_sched *sched = processor->sched;
 
-	look->found = true;
-	if (look->now_ns - since_ns < HAND_OFF_NS)
+	if (look->now_ns - since_ns < HAND_OFF_NS) {
+		look->found = true;
 		return since_ns + HAND_OFF_NS;
+	}
 	tell_of(carrier, atomic_load_relaxed(&processor->switches));
 	if (!is_wanted(processor))
 		return WEFT_FOREVER;
+	look->found = true;
 	if (weft__have_spare(sched)) {
 		weft__hand_off(sched, processor, carrier);
 		weft__have_spare(sched); /* the reserve */
@@ -138,8 +140,10 @@ static int64_t look_at_running(struct weft__look *look, struct weft__processor *
 		return over_ns > look->now_ns ? over_ns : WEFT_FOREVER;
 	/* A light thread needs a carrier that can go on in its place. */
 	if (!weft__have_spare(sched) && (thread == NULL || thread->tp == NULL) &&
-	    atomic_load_relaxed(&sched->stopped_count) == 0)
+	    atomic_load_relaxed(&sched->stopped_count) == 0) {
+		(void)weft__spare_rouse(sched);
 		return look->now_ns + SOON_NS;
+	}
 	atomic_store_relaxed(&carrier->armed, true);
 	weft__sys_watch_arm(carrier->watch, atomic_load_relaxed(&sched->tick_ns));
 	look->found = true;
@@ -209,7 +213,9 @@ static void look_at_away(struct weft__look *look, struct weft_sched *sched)
 		weft__list_push(&sched->away, link);
 		if (first == NULL)
 			first = link;
-		if (weft__sys_watch_look(carrier->watch, &since_ns) == WEFT__WATCH_RUNS)
+		/* One that is stopped with its thread sleeps, and has paused its watch. */
+		if (!atomic_load_relaxed(&carrier->is_stopped) &&
+		    weft__sys_watch_look(carrier->watch, &since_ns) == WEFT__WATCH_RUNS)
 			weft__sys_watch_tick(carrier->watch);
 	}
 	look->away |= !weft__list_is_empty(&sched->away);

@@ -35,8 +35,10 @@ static void sleep_stopped(struct weft__carrier *carrier)
 		set_timer(carrier, 0);
 		weft__sys_watch_pause(carrier->watch);
 	}
+	atomic_store_relaxed(&carrier->is_stopped, true);
 	while (atomic_load_acquire(&carrier->stop_word) == 0) /* GRANT */
 		weft__sys_wait(&carrier->stop_word, 0, WEFT_FOREVER);
+	atomic_store_relaxed(&carrier->is_stopped, false);
 	if (carrier->watch != NULL) {
 		weft__sys_watch_resume(carrier->watch);
 		set_timer(carrier, atomic_load_relaxed(&carrier->sched->tick_ns));
