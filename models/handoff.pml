@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * handoff.pml: the monitor and its carriers: blocked ones, those that come back, spares that are made and end
- * (src/sched/monitor.c, owner.c, blocking.c, carrier.c).
+ * (src/sched/look.c, handoff.c, maker.c, owner.c, blocking.c, carrier.c).
  *
  * ownership.pml proves who owns a processor when the monitor revokes.  Here that is taken for granted (no store
  * buffers), and the question is whether the processor comes into good hands every time.  One processor, room for NC
@@ -14,11 +14,12 @@
  *                  Sees a processor that is nobody's: the same, without anybody to take it from (adopt).
  *                  Sees a carrier that runs a thread without a processor: a tick (look_at_away).
  *                  Too many spares: takes one that was offered nothing out of the list (retire_spare).
- *   the maker      makes a carrier, in the list of spares before its kernel thread is there: it can be offered a
- *                  processor at once.  If it could not be made, that is nobody's.  Waits for the end of those
- *                  that retire, and puts their records aside.
+ *   the maker      makes a carrier, which enters the list of spares by itself, when its kernel thread runs, and then says
+ *                  that it is there.  If it cannot be made it is asked again some day.  Waits for the end of those that
+ *                  retire, and puts their records aside.
  *   a thread       ends, yields, starts another, blocks in a call that weft does not know (blocked: it may
- *                  return or not), the same inside the engine (a page fault), blocks between brackets (offer), computes
+ *                  return or not), the same inside the engine (a page fault), blocks between brackets (to a spare, even
+ *                  in the poller; none: leaves its processor behind, nobody's, if the maker may make one), computes
  *                  until a tick (hog).  Without its processor it goes on until it waits, or a tick: then it takes an
  *                  idle one or queues (weft__owner_return).
  *   a carrier      as in ownership.pml.  Who sleeps in the poller wakes when gq fills, or by a ring.  A thread that is
@@ -33,8 +34,8 @@
  *   allowed to start without counting (credit) was given back when it is idle.
  *
  * Broken variants (-D)
- *   GIVEN_BACK        what was offered to a carrier that could not be made goes back to the blocked one, which has come
- *                     back meanwhile and taken it for lost
+ *   LISTED_FIRST      a new spare is in the list before its kernel thread is there: offered a processor, it never comes
+ *   NO_ANSWER         that one could not be made is not told: nobody asks for another
  *   NO_ADOPTION       the monitor does not look at a processor that is nobody's
  *   RETIRE_OFFERED    a spare ends although it was offered a processor
  *   RETIRE_UNLOCKED   it is chosen under the lock, and taken out later
@@ -90,7 +91,7 @@ bit awake[NC], spare[NC], in_poller[NC];
 bit is_there[NC];		/* the record is in use */
 bit born[NC], retired[NC], aside[NC];	/* its kernel thread is made; shall end; has ended, the record is put aside */
 byte count;			/* carriers */
-byte asked;			/* a carrier, of the maker: 1; it is at it: 2 */
+byte asked;			/* a carrier, of the maker: 1; it is at it: 2; it has failed: 3 */
 byte dying = NONE;		/* out of the list, to be waited for */
 bit bell;
 bit blocked[NC];		/* what the kernel tells of it */
@@ -101,7 +102,6 @@ byte spawns = SPAWNS, blocks = BLOCKS, faults = FAULTS, brackets = BRACKETS, hog
 	retires = RETIRES;
 byte total, done, on_carrier;	/* ghosts; on_carrier: stuck there for ever */
 bit asleep[NC], stuck[NC];	/* ghosts */
-byte taken_from;		/* the monitor took the processor from that one last */
 
 /* With the lock held. */
 #define FREE(c)		(spare[c] && !(given[c] != NONE && NAMES(owner[given[c]], c)))
@@ -125,6 +125,7 @@ byte taken_from;		/* the monitor took the processor from that one last */
 
 #define UNUSED(c)	(!is_there[c])
 #define MAY_MAKE	(count < BOUND && ANY(UNUSED))
+#define ASK		asked = (MAY_MAKE && asked == 0 -> 1 : asked)	/* weft__maker_ask */
 
 /* A record for a carrier that is to be. (Those of retired ones are not used again here.) */
 inline find_record()
@@ -188,10 +189,10 @@ inline take_idle()
 proctype carrier(byte me; byte p)
 {
 	byte s, x;
-	bit ok;
+	bit new = 1;
 
 	if
-	:: p != NONE -> goto loop
+	:: p != NONE -> new = 0; goto loop
 	:: else
 	fi;
 
@@ -208,7 +209,12 @@ await:
 			p = NONE;
 			if
 			:: retired[me] -> goto gone
-			:: else -> spare[me] = 1; in_poller[me] = 0; awake[me] = 0
+			:: else ->
+				spare[me] = 1;
+				in_poller[me] = 0;
+				awake[me] = 0;
+				asked = (new -> 0 : asked);	/* be_there */
+				new = 0
 			fi
 		fi
 	}
@@ -317,39 +323,26 @@ end_hog:	atomic { ticked[me] -> ticked[me] = 0; runs[me] = 0 }
 					owner[p] = IDLE(s);
 					bell = (q[p] > 0 -> 1 : bell);
 					p = NONE
-				:: s == NONE && MAY_MAKE ->
-					find_record();
-					spare[s] = 1;
-					in_poller[s] = 0;
-					awake[s] = 1;
-					given[s] = p;
-					owner[p] = IDLE(s);
-					x = p;
-					p = NONE;
-					ok = 1
-				:: else
+				:: s == NONE ->
+					ASK;
+					if
+					:: asked == 1 || asked == 2 ->	/* leave_behind */
+						credit[p] = 0;
+						bell = (q[p] > 0 && ANY(SLEEPS_THERE) -> 1 : bell);
+						owner[p] = NOBODY;
+						p = NONE
+					:: else			/* it keeps it */
+					fi
 				fi
 			}
-			if
-			:: ok -> ok = 0;	/* weft__carrier_start */
-				if
-				:: born[s] = 1
-				:: atomic { fails > 0 -> fails--;
-						x = given[s];
-						if
-						:: owner[x] == IDLE(s) -> owner[x] = RUNNING(me); p = x
-						:: else
-						fi;
-						drop_record(s)
-					}
-				fi;
-				x = 0
-			:: else
-			fi;
 			s = 0
 		:: else
 		fi;
 		leave();
+		if
+		:: true
+		:: atomic { blocks > 0 -> blocks--; blocked[me] = 1; stuck[me] = 1 } goto for_ever
+		fi;
 		enter();
 		if
 		:: p != NONE -> leave(); goto user
@@ -394,13 +387,19 @@ gone:
 /* others wait */
 #define OVERRAN(c)	(runs[c] && !ticked[c] && HAS(c) && WANTED(0))
 
+#ifdef RETIRE_OFFERED
+#define RETIRABLE(c)	(spare[c] && !in_poller[c] && awake[c])
+#else
+#define RETIRABLE(c)	ON_WORD(c)
+#endif
+
 /* weft__have_spare: s, or else what can be done about it. */
 inline have_spare()
 {
 	d_step {
 		find(ON_WORD);
 		if
-		:: s == NONE && MAY_MAKE && asked == 0 -> asked = 1
+		:: s == NONE && MAY_MAKE -> ASK
 #ifndef NO_BOUND_RING
 		:: s == NONE && !MAY_MAKE -> bell = (ANY(SLEEPS_THERE) -> 1 : bell)
 #endif
@@ -420,8 +419,9 @@ end:	do
 #if NC > 2
 	:: d_step { BLOCKED(2) -> c = 2 } goto blocked_one
 #endif
+	:: asked == 3 -> asked = 0		/* ask_again */
 #ifndef NO_ADOPTION
-	:: ORPHANED -> have_spare();
+	:: ORPHANED -> have_spare();		/* weft__adopt */
 		d_step {
 			if
 			:: s != NONE -> find(ON_WORD)
@@ -447,7 +447,7 @@ end:	do
 	:: d_step { OVERRAN(2) -> ticked[2] = 1 }
 #endif
 #ifndef RETIRE_SELF
-	:: retires > 0 && dying == NONE && ANY(ON_WORD) -> retires--; goto retire
+	:: retires > 0 && dying == NONE && ANY(RETIRABLE) -> retires--; goto retire
 #endif
 	od;
 
@@ -475,7 +475,6 @@ blocked_one:
 			:: owner[p] == REVOKED(c) && s != NONE ->
 				given[s] = p;
 				owner[p] = IDLE(s);
-				taken_from = c;
 				awake[s] = 1
 			:: owner[p] == REVOKED(c) && s == NONE -> owner[p] = RUNNING(c)
 			:: else
@@ -489,16 +488,7 @@ blocked_one:
 
 retire:
 	atomic {
-#ifdef RETIRE_OFFERED
-		s = 0;
-		do
-		:: s < NC && spare[s] && !in_poller[s] && awake[s] -> break
-		:: s < NC && !(spare[s] && !in_poller[s] && awake[s]) -> s++
-		:: s >= NC -> s = NONE; break
-		od;
-#else
-		find(ON_WORD);
-#endif
+		find(RETIRABLE);
 #ifndef RETIRE_UNLOCKED
 		if
 		:: s != NONE -> spare[s] = 0; retired[s] = 1; count--; awake[s] = 1
@@ -521,40 +511,29 @@ retire:
 
 proctype maker()
 {
-	byte s, x;
+	byte s;
 
 end:	do
 	:: asked == 1 ->
 		d_step {
 			asked = 2;
-			if
-			:: MAY_MAKE ->
-				find_record();
-				spare[s] = 1;
-				in_poller[s] = 0;
-				awake[s] = 1
-			:: else -> s = NONE	/* between brackets one was made meanwhile */
-			fi
+			find_record();
+#ifdef LISTED_FIRST
+			spare[s] = 1;
+			in_poller[s] = 0;
+			awake[s] = 1
+#endif
 		}
 		if
-		:: s == NONE
-		:: s != NONE -> born[s] = 1
-		:: atomic { s != NONE && fails > 0 -> fails--;
-				x = given[s];
-				if
-				:: x != NONE && owner[x] == IDLE(s) ->
-#ifdef GIVEN_BACK
-					owner[x] = RUNNING(taken_from)
-#else
-					owner[x] = NOBODY
+		:: born[s] = 1
+		:: d_step { fails > 0 -> fails--;
+#ifndef NO_ANSWER
+				asked = 3;
 #endif
-				:: else
-				fi;
-				drop_record(s);
-				x = 0
+				drop_record(s)
 			}
 		fi;
-		d_step { asked = 0; s = 0 }
+		s = 0
 	:: dying != NONE ->
 end_bury:	aside[dying];			/* weft__carrier_bury */
 		dying = NONE

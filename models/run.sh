@@ -50,10 +50,11 @@ good handoff   -DRETIRES=1 -DHOGS=0
 good handoff   -DFAULTS=1 -DBRACKETS=0
 good handoff   -DFAILS=1
 good handoff   -DNC=2 -DBLOCKS=2 -DSPAWNS=2
-bad  handoff   -DMAKE_LATE -DFAILS=1
+bad  handoff   -DNO_ADOPTION
 bad  handoff   -DLISTED_FIRST -DFAILS=1
-bad  handoff   -DRETIRE_OFFERED -DRETIRES=1
-bad  handoff   -DRETIRE_UNLOCKED -DRETIRES=1
+bad  handoff   -DNO_ANSWER -DFAILS=1
+bad  handoff   -DRETIRE_OFFERED -DRETIRES=1 -DBLOCKS=2 -DBRACKETS=0 -DHOGS=0
+bad  handoff   -DRETIRE_UNLOCKED -DRETIRES=1 -DHOGS=0
 bad  handoff   -DRETIRE_SELF -DRETIRES=1 -DBRACKETS=2
 bad  handoff   -DNO_AWAY_TICK
 bad  handoff   -DNO_BOUND_RING -DNC=2
