@@ -26,8 +26,10 @@ static int block_often(void *arg)
 {
 	const struct bench_blocker *blocker = arg;
 
-	while (!atomic_load_relaxed(&ended))
+	while (!atomic_load_relaxed(&ended)) {
+		weft_yield();
 		blocker->block();
+	}
 	return 0;
 }
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What preemption costs: four user threads compute on one processor, in turn with one that does the
- * same alone and so is never preempted. Work is counted in rounds of a loop; the CPU time is the
+ * What preemption costs: four user threads compute on one processor, and before and after them one
+ * that does the same alone and so is never preempted. Work is counted in rounds of a loop; the CPU time is the
  * process's, the monitor's and the timers' share included.
  *
  *	cost      what the four used beyond what their rounds cost the one, by preemptions
  *	overhead  by how much a round of the four is dearer, in percent
  *
- * The two alternate many times a run, and the median of the pairs counts: a machine that gets
- * slower does so for both. And preempt-idle: the ticks that come where each processor has but one
+ * This is done many times a run, and the median counts: a machine that gets slower does so for
+ * all. And preempt-idle: the ticks that come where each processor has but one
  * thread.
  */
 #include <stdio.h>
@@ -28,7 +28,7 @@ enum {
 	SETTLE_MS = 10,
 	PREEMPTIONS_MIN = 3,
 	PATIENCE_PERIODS = 50,
-	PAIRS_MAX = 1000,
+	TIMES_MAX = 1000,
 };
 
 struct period {
@@ -113,42 +113,48 @@ static weft_sched *start(unsigned processors, int64_t slice_ns)
 	return sched;
 }
 
-/* The medians of cost and overhead. */
-static int compare(weft_sched *sched, long pairs, double *out_cost_us, double *out_overhead)
+static double ns_per_round(const struct period *period)
 {
-	static double cost_us[PAIRS_MAX], overhead[PAIRS_MAX];
+	return (double)period->cpu_ns / (double)period->rounds;
+}
 
-	for (long i = 0; i < pairs; i++) {
-		struct period alone, four;
+/* The medians of cost and overhead. */
+static int compare(weft_sched *sched, long times, double *out_cost_us, double *out_overhead)
+{
+	static double cost_us[TIMES_MAX], overhead[TIMES_MAX];
+
+	for (long i = 0; i < times; i++) {
+		struct period before, four, after;
 		double round_ns, extra_ns;
 
-		compute_for_a_while(sched, 1, 0, &alone);
+		compute_for_a_while(sched, 1, 0, &before);
 		compute_for_a_while(sched, THREADS, PREEMPTIONS_MIN, &four);
-		if (four.preemptions < PREEMPTIONS_MIN || alone.rounds == 0) {
+		compute_for_a_while(sched, 1, 0, &after);
+		if (four.preemptions < PREEMPTIONS_MIN || before.rounds == 0 || after.rounds == 0) {
 			fputs("nobody was preempted\n", stderr);
 			return -1;
 		}
-		round_ns = (double)alone.cpu_ns / (double)alone.rounds;
+		round_ns = (ns_per_round(&before) + ns_per_round(&after)) / 2;
 		extra_ns = (double)four.cpu_ns - round_ns * (double)four.rounds;
 		cost_us[i] = extra_ns / (double)four.preemptions / (double)WEFT_US;
 		overhead[i] = extra_ns * 100 / (round_ns * (double)four.rounds);
 	}
-	*out_cost_us = bench_quantile(cost_us, pairs, 0.5);
-	*out_overhead = bench_quantile(overhead, pairs, 0.5);
+	*out_cost_us = bench_quantile(cost_us, times, 0.5);
+	*out_overhead = bench_quantile(overhead, times, 0.5);
 	return 0;
 }
 
-static int run_cost(long pairs, double *out)
+static int run_cost(long times, double *out)
 {
 	weft_sched *sched = start(1, WEFT_MS);
 	double overhead;
 
-	if (compare(sched, pairs, &out[0], &overhead) != 0)
+	if (compare(sched, times, &out[0], &overhead) != 0)
 		return -1;
 	return weft_sched_destroy(sched);
 }
 
-static int run_cost_perf(weft_kind kind, long pairs, double *out)
+static int run_cost_perf(weft_kind kind, long times, double *out)
 {
 	weft_sched *sched = start(1, WEFT_MS);
 	struct period period;
@@ -160,37 +166,37 @@ static int run_cost_perf(weft_kind kind, long pairs, double *out)
 	if (strcmp(stats.tick_means, "perf") != 0)
 		bench_skip("perf is denied");
 	bench_must(weft_sched_destroy(sched), "destroy");
-	return run_cost(pairs, out);
+	return run_cost(times, out);
 }
 
-static int run_cost_fallback(weft_kind kind, long pairs, double *out)
+static int run_cost_fallback(weft_kind kind, long times, double *out)
 {
 	(void)kind;
 	setenv("WEFT_FORCE_TICK", "timer", 1);
 	setenv("WEFT_FORCE_WATCH", "clock", 1);
-	return run_cost(pairs, out);
+	return run_cost(times, out);
 }
 
-static int run_overhead(int64_t slice_ns, long pairs, double *out)
+static int run_overhead(int64_t slice_ns, long times, double *out)
 {
 	weft_sched *sched = start(1, slice_ns);
 	double cost_us;
 
-	if (compare(sched, pairs, &cost_us, &out[0]) != 0)
+	if (compare(sched, times, &cost_us, &out[0]) != 0)
 		return -1;
 	return weft_sched_destroy(sched);
 }
 
-static int run_overhead_10ms(weft_kind kind, long pairs, double *out)
+static int run_overhead_10ms(weft_kind kind, long times, double *out)
 {
 	(void)kind;
-	return run_overhead(10 * WEFT_MS, pairs, out);
+	return run_overhead(10 * WEFT_MS, times, out);
 }
 
-static int run_overhead_1ms(weft_kind kind, long pairs, double *out)
+static int run_overhead_1ms(weft_kind kind, long times, double *out)
 {
 	(void)kind;
-	return run_overhead(WEFT_MS, pairs, out);
+	return run_overhead(WEFT_MS, times, out);
 }
 
 static int run_idle(weft_kind kind, long milliseconds, double *out)

@@ -11,13 +11,15 @@
  *   weft__hold_raise         hold++
  *   weft__hold_release       hold--; then wish? and hold == 0: fulfil
  *   weft__hold_fulfil        fulfil: hold++, wish = 0, into the queue and away; then the same again
- *   the handler              nobody waits: stop the timer, then say so (armed = 0).
+ *   the handler              nobody waits: stop the timer, then say so (armed = 0; ARMED).
  *                            hold > 0, or in libc (at most DEFERS times): wish = 1.
  *                            Else hold++, ticks let in, into the queue and away; back on another carrier:
- *                            ticks shut out, hold--, return, which lets them in.
+ *                            wish = 0, ticks shut out, hold--, return, which lets them in.  That hold ends
+ *                            without a release: a wish that it left is stale, for the next tick comes.
  *   the monitor              looks now and then while anything runs: a thread overran, others wait, not
  *                            armed: armed = 1, then start the timer.  Nothing runs: asleep = 1, looks
- *                            once more, sleeps; who begins to run (running++) then reads asleep and rings.
+ *                            once more, sleeps; who begins to run (running++) then reads asleep and rings (ASLEEP).
+ *   weft__owner_return       a thread that is back from a call takes an idle carrier's processor: it begins to run, too
  *
  * A tick is blocked (shut) on the carrier from the handler's begin, by the kernel, to its end, but for the time
  * that the thread is switched away and holds.  So a tick on top of the handler finds a hold, and is the last.
@@ -46,6 +48,7 @@
  *   IDLE_TICKS      a tick that finds the carrier's loop leaves the timer as it is
  *   SLEEP_BLIND     the monitor sleeps without a second look
  *   RING_FIRST      who begins to run reads asleep before it counts
+ *   RETURN_SILENT   who is back from a call tells nobody
  */
 #ifndef NC
 #define NC	2
@@ -61,6 +64,9 @@
 #endif
 #ifndef LEVELS
 #define LEVELS	2	/* handlers on top of each other that are looked for */
+#endif
+#ifndef RETURNS
+#define RETURNS	0	/* threads that come back from a call: the last */
 #endif
 #ifndef HOGS
 #define HOGS	NT	/* threads that compute for ever: those below */
@@ -81,6 +87,7 @@
 chan ready = [NT] of { byte };
 byte on[NT] = NONE;		/* the carrier that the thread runs on */
 byte current[NC] = NONE;
+bit begins[NC];			/* its loop has found something */
 byte frames[NT];		/* handlers on its stack */
 byte hold[NT] = 1;		/* who is switched to is in the engine, and leaves it */
 bit wish[NT];
@@ -211,24 +218,19 @@ end:	do
 #endif
 			deferred = 0;
 			hold[k]++;
-			do
-			:: d_step { wish[k] = 0; owed[t] = 0 }
+			d_step { wish[k] = 0; owed[t] = 0 }
 #ifndef SHUT_AWAY
-				shut[on[t]] = 0;
+			shut[on[t]] = 0;
 #endif
-				if
-				:: nempty(ready) -> switch_away(t)
-				:: empty(ready)
-				fi;
-				k = HOME(t);
+			if
+			:: nempty(ready) -> switch_away(t)
+			:: empty(ready)
+			fi;
+			k = HOME(t);
+			wish[k] = 0;
 #ifndef NODEFER
-				shut[on[t]] = 1;
+			shut[on[t]] = 1;
 #endif
-				if
-				:: !wish[k] -> break
-				:: else
-				fi
-			od;
 			assert(hold[k] > 0);
 			hold[k]--;
 #ifndef NOT_MOVED
@@ -260,6 +262,7 @@ end:	do
 		armed[c] = 0
 #endif
 	:: atomic { current[c] == NONE && nempty(ready) ->
+			begins[c] = 1;
 #ifdef RING_FIRST
 			ring = asleep
 		}
@@ -275,6 +278,7 @@ end:	do
 		fi;
 		ring = 0;
 		d_step {
+			begins[c] = 0;
 			if
 			:: nempty(ready) -> ready?n; current[c] = n; on[n] = c; n = 0
 			:: empty(ready) -> running--
@@ -283,12 +287,36 @@ end:	do
 	od
 }	/* (never) */
 
+/* On a carrier of its own, which has the processor of carrier 0 from then on, if that is idle. */
+inline returns(t)
+{
+	atomic {
+		if
+		:: current[0] == NONE && !begins[0] -> current[0] = t; on[t] = 0; running++; taken = 1
+		:: else -> ready!t
+		fi
+	}
+#ifndef RETURN_SILENT
+	if
+	:: taken && asleep -> bell = 1
+	:: else
+	fi;
+#endif
+	taken = 0
+}
+
 proctype maker()
 {
 	byte t;
+	bit taken;
 
 	do
-	:: t < NT -> ready!t; t++;
+	:: t < NT ->
+		if
+		:: t >= NT - RETURNS -> returns(t)
+		:: t < NT - RETURNS -> ready!t
+		fi;
+		t++;
 #ifdef NO_RELOOK
 		if
 		:: !armed[0] -> look = 1

@@ -62,6 +62,7 @@ bad  handoff   -DGIVES_UP -DNC=2 -DBLOCKS=2
 good preempt   -DNC=1
 good preempt   -DHOLDS=0 -DDEFERS=0 -DHOGS=1
 good preempt   -DNC=1 -DNT=3 -DHOLDS=0 -DDEFERS=0 -DHOGS=1 -DLEVELS=1
+good preempt   -DNC=1 -DRETURNS=1 -DHOLDS=0
 bad  preempt   -DIN_CARRIER -DNT=3
 bad  preempt   -DWISH_FIRST -DNC=1
 bad  preempt   -DSWITCH_HELD -DNC=1
@@ -73,9 +74,11 @@ bad  preempt   -DFLAG_FIRST -DNC=1 -DNT=3 -DHOLDS=0 -DDEFERS=0 -DHOGS=1 -DLEVELS
 bad  preempt   -DIDLE_TICKS -DNC=1 -DNT=3 -DHOLDS=0 -DDEFERS=0 -DHOGS=1 -DLEVELS=1
 bad  preempt   -DSLEEP_BLIND -DNC=1 -DHOLDS=0 -DHOGS=1
 bad  preempt   -DRING_FIRST -DNC=1 -DHOLDS=0 -DHOGS=1
+bad  preempt   -DRETURN_SILENT -DNC=1 -DRETURNS=1 -DHOLDS=0
 good stopped
 good stopped   -DSTOPS=2 -DREVOCATIONS=1
 good stopped   -DSTOPS=2 -DNP=2
+good stopped   -DSTOPS=2 -DREVOCATIONS=2 -DNC=2
 bad  stopped   -DDIRECT
 bad  stopped   -DMARK_LATE
 bad  stopped   -DMARK_KEPT
@@ -87,6 +90,8 @@ bad  stopped   -DNAMED_LATE
 bad  stopped   -DNOT_INSIDE -DREVOCATIONS=1 -DSTOPS=2
 bad  stopped   -DSTALE_WISH
 bad  stopped   -DSTAYS
+bad  stopped   -DSTAYS_NAMED -DSTOPS=2 -DREVOCATIONS=2 -DNC=2
+bad  stopped   -DLEFT_ALONE -DSTOPS=2 -DREVOCATIONS=2 -DNC=2
 good idle
 bad  idle      -DNO_BARRIER
 bad  idle      -DNO_SECOND_LOOK

@@ -1,17 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stopped.pml: a light thread that overran stops with its carrier (src/sched/stopped.c, carrier.c, preempt.c).
+ * stopped.pml: a light thread that overran stops with its carrier (src/sched/stopped.c, carrier.c, preempt.c,
+ * handoff.c).
  *
  * NC carriers, NP processors, NT light threads, the monitor.  The owner protocol is that of ownership.pml, without store
  * buffers: here is who names whom, and when.  Of the engine's idle protocol only the result is here: a carrier
  * that sleeps with its processor wakes when a thread is queued.  What happens under the scheduler's lock is one step.
  *
- *   weft__stop_here        stop: offers its processor to a spare (none: runs on); marks the thread (with[t] = me), clears
- *                          stop_word, queues the thread, sleeps until stop_word; then has what it was granted
+ *   weft__stop_here        stop: offers its processor to a spare; none: gives it to a carrier that is stopped already, whose
+ *                          thread it takes out of the queue (swap_with_stopped); none: runs on.  Marks the thread
+ *                          (with[t] = me), clears stop_word, queues the thread, sleeps until stop_word (GRANT); then has
+ *                          what it was granted
  *   weft__stopped_grant    grant: forgets its processor, granted[c] = p, owner RUNNING(me) -> RUNNING(c),
  *                          stop_word[c] = 1, wakes c; and is a spare
  *   run_threads            loop: who picks a marked thread grants, who picks another runs it
- *   the monitor            revokes at any moment, REVOCATIONS times; not from a carrier that is inside
+ *   the monitor            revokes at any moment, REVOCATIONS times; not from a carrier that is inside.  To a spare;
+ *                          none: to a stopped carrier, the processor nobody's meanwhile (grant_to_stopped).  Somebody
+ *                          else has picked its thread: it stays nobody's, until there is a spare or a stopped one
+ *                          (weft__adopt)
  *
  * A thread may yield, end, or be found to have overrun (STOPS times in all), with or without a processor: who lost it
  * is an extra runner until then.  A tick may fall on a carrier that sleeps with its thread, which holds: it leaves
@@ -35,6 +41,8 @@
  *   NOT_INSIDE    the stopped carrier sleeps outside: the monitor takes from it what it was granted, and it does not know
  *   STALE_WISH    a tick that fell while it slept stops it again before it has run
  *   STAYS         who granted a processor goes on as if it had it
+ *   STAYS_NAMED   the monitor grants what is still REVOKED(c): c comes back and takes it
+ *   LEFT_ALONE    what is nobody's is not adopted
  */
 #ifndef NC
 #define NC	3
@@ -59,6 +67,8 @@
 #define RUNNING(c)	(1 + (c))
 #define IDLE(c)		(1 + NC + (c))
 #define REVOKED(c)	(1 + 2 * NC + (c))
+#define NOBODY		254	/* idle */
+#define BETWEEN		253	/* revoked, and nobody's */
 #define IS_RUNNING(w)	((w) >= RUNNING(0) && (w) < IDLE(0))
 #define IS_MINE(p)	(owner[p] == RUNNING(me) || owner[p] == REVOKED(me))
 
@@ -127,6 +137,47 @@ inline leave()
 	inside[me] = 0
 }
 
+/* weft__stopped_take: one that others can find, in the queues of p and the global one */
+inline take_stopped()
+{
+	d_step {
+		n = 0;
+		do
+		:: queue[p]?n -> queue[GLOBAL]!n
+		:: empty(queue[p]) -> break
+		od;
+		n = 0;
+		do
+		:: n < NT && with[n] != NONE && queue[GLOBAL]??[eval(n)] -> queue[GLOBAL]??eval(n); break
+		:: n < NT && !(with[n] != NONE && queue[GLOBAL]??[eval(n)]) -> n++
+		:: n >= NT -> n = NONE; break
+		od
+	}
+}
+
+/* weft__stopped_give: p, to the carrier of n */
+inline give()
+{
+	c = with[n];
+	n = 0;
+#ifdef WAKE_FIRST
+	d_step { stop_word[c] = 1; slept[c] = 0 }
+	granted[c] = p;
+	owner[p] = RUNNING(c);
+#else
+	granted[c] = p;
+#ifdef NAMED_LATE
+	d_step { stop_word[c] = 1; slept[c] = 0 }
+	owner[p] = RUNNING(c);
+#else
+	owner[p] = RUNNING(c);
+	stop_word[c] = 1;
+	slept[c] = 0;			/* wakes it, if it sleeps */
+#endif
+#endif
+	c = 0
+}
+
 inline push_marked()
 {
 #ifdef MARK_LATE
@@ -152,11 +203,21 @@ inline stop()
 	push_marked();
 #endif
 	if
-	:: p != NONE -> offer()
+	:: p != NONE -> offer();
+		if
+		:: s == NONE -> take_stopped();
+			if
+			:: n != NONE -> give();
+				s = 0;
+				p = NONE
+			:: else -> n = 0
+			fi
+		:: else
+		fi
 	:: else -> s = 0
 	fi;
 	if
-	:: s == NONE -> s = 0		/* no spare: it runs on */
+	:: s == NONE -> s = 0		/* no carrier for it: it runs on */
 	:: else -> s = 0;
 #ifndef QUEUED_FIRST
 		push_marked();
@@ -197,24 +258,9 @@ inline stop()
 
 inline grant()
 {
-	c = with[t];
+	n = t;
 	t = 0;
-#ifdef WAKE_FIRST
-	d_step { stop_word[c] = 1; slept[c] = 0 }
-	granted[c] = p;
-	owner[p] = RUNNING(c);
-#else
-	granted[c] = p;
-#ifdef NAMED_LATE
-	d_step { stop_word[c] = 1; slept[c] = 0 }
-	owner[p] = RUNNING(c);
-#else
-	owner[p] = RUNNING(c);
-	stop_word[c] = 1;
-	slept[c] = 0;			/* wakes it, if it sleeps */
-#endif
-#endif
-	c = 0;
+	give();
 #ifndef STAYS
 	p = NONE
 #endif
@@ -222,7 +268,7 @@ inline grant()
 
 proctype carrier(byte me; byte p)
 {
-	byte c, s, t;
+	byte c, n, s, t;
 
 	if
 	:: p == NONE -> goto await
@@ -319,14 +365,17 @@ proctype ticks()
 	od
 }
 
+#define HAS_SPARE	(FREE(0) || FREE(1) || (NC > 2 && FREE(NC - 1)))
+#define HAS_STOPPED	((with[0] != NONE && queue[GLOBAL]??[0]) || (NT > 1 && with[NT - 1] != NONE && queue[GLOBAL]??[eval(NT - 1)]))
+#define ORPHANED(p)	(owner[p] == NOBODY && (HAS_SPARE || HAS_STOPPED))
+
 proctype monitor()
 {
-	byte n, w, s, p;
+	byte r, w, s, p, n, c;
 	bit ok;
 
-	do
-	:: n == REVOCATIONS -> break
-	:: n < REVOCATIONS -> n++;
+end:	do
+	:: r < REVOCATIONS -> r++;
 		if
 		:: p = 0
 #if NP > 1
@@ -342,28 +391,68 @@ proctype monitor()
 				owner[p] = (ok -> REVOKED(w) : owner[p])
 			}
 			if
-			:: ok ->
-				ok = !inside[w];
-				d_step {
-					if
-					:: ok -> find_spare()
-					:: else -> s = NONE
-					fi;
-					if
-					:: owner[p] == REVOKED(w) && s != NONE -> given[s] = p; owner[p] = IDLE(s); awake[s] = 1
-					:: owner[p] == REVOKED(w) && s == NONE -> owner[p] = RUNNING(w)
-					:: else
-					fi;
-					s = 0;
-					ok = 0
-				}
+			:: ok -> goto revoked
 			:: else
 			fi
 		:: else
 		fi;
 		w = 0
-	od
-}
+#ifndef LEFT_ALONE
+	:: atomic { ORPHANED(0) -> p = 0 } goto adopt
+#if NP > 1
+	:: atomic { ORPHANED(1) -> p = 1 } goto adopt
+#endif
+#endif
+	od;
+
+revoked:
+	ok = !inside[w];
+	d_step {
+		if
+		:: ok -> find_spare()
+		:: else -> s = NONE
+		fi;
+		if
+		:: owner[p] == REVOKED(w) && s != NONE -> given[s] = p; owner[p] = IDLE(s); awake[s] = 1; ok = 0
+		:: owner[p] == REVOKED(w) && s == NONE && !ok -> owner[p] = RUNNING(w)
+		:: owner[p] == REVOKED(w) && s == NONE && ok ->
+#ifndef STAYS_NAMED
+			owner[p] = BETWEEN
+#endif
+		:: else -> ok = 0
+		fi;
+		s = 0;
+		w = 0
+	}
+	if
+	:: ok -> ok = 0; goto grant_one
+	:: else -> goto end
+	fi;
+
+adopt:
+	s = 0;
+	d_step {
+		find_spare();
+		if
+		:: owner[p] != NOBODY
+		:: owner[p] == NOBODY && s != NONE -> given[s] = p; owner[p] = IDLE(s); awake[s] = 1
+		:: owner[p] == NOBODY && s == NONE -> owner[p] = BETWEEN; ok = 1
+		fi;
+		s = 0
+	}
+	if
+	:: ok -> ok = 0
+	:: else -> goto end
+	fi;
+
+grant_one:				/* give_to_stopped */
+	take_stopped();
+	if
+	:: n != NONE -> give()
+	:: else -> n = 0; owner[p] = NOBODY
+	fi;
+	goto end
+}	/* (never) */
 
 init {
 	byte i;

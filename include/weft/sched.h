@@ -40,7 +40,10 @@ typedef struct weft_sched_stats {
 	uint64_t steals;       /* threads taken from another processor's queue */
 	uint64_t hand_offs;    /* processors taken from blocked carriers by the monitor */
 	uint64_t declared;     /* processors given away by weft_blocking_begin */
-	uint64_t calls_broken; /* system calls of the program that a tick ended with EINTR */
+	/* system calls of the program that a tick ended with EINTR: none by perf; by timer only
+	 * such as the kernel never restarts (nanosleep, poll, select, …; see signal(7)), each a few
+	 * times at most */
+	uint64_t calls_broken;
 	/* threads that came back from a blocking call without a processor */
 	uint64_t extra_runners;
 	unsigned carriers, spares, carriers_max;

@@ -200,10 +200,14 @@ static bool take_idle(struct weft__carrier *carrier)
 
 void weft__owner_return(struct weft_thread *self)
 {
-	if (take_idle(self->carrier))
+	if (!take_idle(self->carrier))
+		weft__switch_to(self, &self->carrier->loop, WEFT__AFTER_GLOBAL);
+	else if (self->blocking != 0)
 		weft__monitor_busy();
 	else
-		weft__switch_to(self, &self->carrier->loop, WEFT__AFTER_GLOBAL);
+		/* Who lost a processor by blocking may block again, and the monitor, to which
+		 * all was idle until now, would look in ten milliseconds. */
+		weft__monitor_ring();
 }
 
 static void return_from_call(struct weft_thread *self)

@@ -45,10 +45,14 @@ static struct weft__carrier *give_to_spare(struct weft_sched *sched,
 					   struct weft__processor *processor, uintptr_t owner)
 {
 	struct weft__carrier *spare;
+	int64_t since_ns;
 
 	weft__spin_lock(&sched->lock);
 	spare = weft__spare_on_word(sched);
 	if (spare != NULL) {
+		/* It sleeps: so it tells when it blocks, from when it wakes. */
+		if (spare->watch != NULL)
+			(void)weft__sys_watch_look(spare->watch, &since_ns);
 		/* before the word says so: it looks as soon as it is woken */
 		spare->given = processor;
 		atomic_store_relaxed(&processor->attended_ns, INT64_C(0));
@@ -99,7 +103,8 @@ bool weft__hand_off(struct weft_sched *sched, struct weft__processor *processor,
 	if (!revoke(processor, carrier))
 		return false;
 	if (give_to_spare(sched, processor, revoked) == NULL) {
-		(void)atomic_cas_acq_rel(&processor->owner, &revoked, (uintptr_t)carrier); /* OWNER */
+		(void)atomic_cas_acq_rel(&processor->owner, &revoked,
+					 (uintptr_t)carrier); /* OWNER */
 		return false;
 	}
 	is_handed_off(sched, carrier);

@@ -134,7 +134,7 @@ static int64_t look_at_running(struct weft__look *look, struct weft__processor *
 	struct weft_thread *thread = atomic_load_relaxed(&carrier->current);
 	int64_t over_ns = processor->seen_ns + atomic_load_relaxed(&sched->tick_ns);
 
-	if (sched->slice_ns == WEFT_FOREVER || atomic_load_relaxed(&carrier->armed))
+	if (sched->slice_ns == WEFT_FOREVER || atomic_load_acquire(&carrier->armed)) /* ARMED */
 		return WEFT_FOREVER;
 	if (look->now_ns < over_ns || !weft__has_waiters(processor))
 		return over_ns > look->now_ns ? over_ns : WEFT_FOREVER;

@@ -30,6 +30,7 @@
 #define LOOK_LONG_NS (10 * WEFT_MS)
 #define LOOK_AWAY_NS (100 * WEFT_MS) /* nothing is busy, but a carrier is away in a call */
 #define SHARP_LOOKS 40               /* without a find, before it looks less often */
+#define TOLD_LOOKS 2                 /* after a sleep, where the kernel tells */
 #define IDLE_LOOKS 20                /* at nothing busy, before it sleeps */
 
 static struct {
@@ -43,10 +44,11 @@ static struct {
 	unsigned sched_count;
 	weft__sys_thread thread;
 
-	bool stopping;   /* atomic */
-	uint32_t asleep; /* atomic */
+	bool stopping;    /* atomic */
+	uint32_t asleep;  /* atomic */
+	bool is_not_told; /* atomic: there was a carrier whose blocks the kernel does not tell */
 	/* the monitor's own */
-	unsigned dull_looks;
+	unsigned dull_looks, looks;
 	int64_t look_ns;
 } monitor;
 
@@ -110,8 +112,10 @@ static int64_t pace(const struct weft__look *look)
 		monitor.dull_looks++;
 	if (!look->busy)
 		return monitor.dull_looks < IDLE_LOOKS ? LOOK_LONG_NS
-		       : look->away                  ? LOOK_AWAY_NS
+		       : look->away                    ? LOOK_AWAY_NS
 						       : WEFT_FOREVER;
+	if (!atomic_load_relaxed(&monitor.is_not_told) && ++monitor.looks > TOLD_LOOKS)
+		return LOOK_LONG_NS;
 	if (monitor.dull_looks == 0 || monitor.look_ns == 0)
 		monitor.look_ns = LOOK_SHORT_NS;
 	else if (monitor.dull_looks % SHARP_LOOKS == 0 && monitor.look_ns < LOOK_LONG_NS)
@@ -127,6 +131,7 @@ static void sleep_deep(void)
 		weft__sys_watcher_wait(monitor.watcher, WEFT_FOREVER);
 	atomic_store_relaxed(&monitor.asleep, 0u);
 	monitor.dull_looks = 0;
+	monitor.looks = 0;
 }
 
 static void *monitor_main(void *arg)
@@ -141,9 +146,10 @@ static void *monitor_main(void *arg)
 			sleep_deep();
 		else
 			weft__sys_watcher_wait(monitor.watcher,
-					       weft__earlier(next_ns, pause_ns == WEFT_FOREVER
-									? WEFT_FOREVER
-									: look.now_ns + pause_ns));
+					       weft__earlier(next_ns,
+							     pause_ns == WEFT_FOREVER
+								     ? WEFT_FOREVER
+								     : look.now_ns + pause_ns));
 	}
 	return NULL;
 }
@@ -262,9 +268,12 @@ void weft__monitor_watch(struct weft__carrier *carrier, struct weft__watch *watc
 			weft__sys_watch_close(old);
 		return;
 	}
-	if (watch != NULL)
-		/* without: it looks less often */
-		(void)weft__sys_watcher_add(monitor.watcher, watch);
+	if (watch != NULL) {
+		int error = weft__sys_watcher_add(monitor.watcher, watch);
+
+		if (error < 0 || weft__sys_watch_means(watch) != WEFT__WATCH_PERF)
+			atomic_store_relaxed(&monitor.is_not_told, true);
+	}
 	if (old != NULL) {
 		weft__sys_watcher_remove(monitor.watcher, old);
 		weft__sys_watch_close(old);

@@ -98,8 +98,9 @@ enum weft__watch_state {
  * blocked. A paused one runs. By CPU clock it takes a second look to see that it stands still.
  *
  * By perf a look that says "runs" makes its next block wake the watcher, and further looks cost
- * 10 ns, until it blocks or begins a pause: in the meantime each of its switches costs it several
- * microseconds, so one looks only at what matters.
+ * 10 ns, until it blocks; pauses do not count, and a look at a paused one is for the time after. In
+ * the meantime each of its switches costs it several microseconds, and each pause one, so one looks
+ * only at what matters.
  */
 enum weft__watch_state weft__sys_watch_look(struct weft__watch *watch, int64_t *out_since_ns);
 /* In what: "read", "futex", "page fault", "nothing", …; for reports. Dear. Stands until the next

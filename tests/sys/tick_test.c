@@ -313,7 +313,7 @@ static void by_timer_a_call_may_be_broken_off(void **state)
 	watched_do(&watched, nap_once, &naps);
 	weft__sys_watch_arm(watched.watch, 0);
 	assert_int_equal(naps.broken, 1);
-	assert_int_equal(seen.broke, 1);
+	assert_true(seen.broke >= 1);
 }
 
 static int ends[2];

@@ -126,6 +126,7 @@ void weft__sys_watch_pause(struct weft__watch *watch)
 		return;
 	saved = errno;
 	weft__watch_ignore(watch);
+	atomic_store_relaxed(&watch->is_wanted, true);
 	errno = saved;
 }
 

@@ -4,8 +4,8 @@
  *
  * PERF: the first look has the ring written from then on (it *attends*) and asks /proc how things
  * stand; while no record says that the kernel thread went to sleep, it runs, and a look is two
- * loads. The look that finds it blocked ends the attention, and so does its pause: the record of
- * its coming back would cost it 7 us, and interests nobody.
+ * loads. The look that finds it blocked ends the attention: the record of its coming back would
+ * cost it 7 us, and interests nobody. So does its pause, until it resumes.
  *
  * CLOCK: its CPU clock stands still between two looks, and /proc says that it is not waiting for a
  * CPU. PROC: every look asks /proc.
