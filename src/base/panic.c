@@ -7,38 +7,21 @@
 
 #include "base/panic.h"
 
-/* A line on standard error; without heap and stdio. */
-static void say(const char *prefix, const char *format, va_list arguments)
+void weft__panic(const char *format, ...)
 {
-	char line[512];
-	size_t used = strlen(prefix);
+	char line[512] = "weft: ";
+	size_t used = strlen(line);
+	va_list arguments;
 	int wanted;
 
-	memcpy(line, prefix, used);
+	va_start(arguments, format);
 	wanted = vsnprintf(line + used, sizeof line - used - 1, format, arguments);
+	va_end(arguments);
 	if (wanted > 0)
 		used += (size_t)wanted < sizeof line - used - 1 ? (size_t)wanted
 								: sizeof line - used - 2;
 	line[used++] = '\n';
 	if (write(STDERR_FILENO, line, used) < 0)
-		return; /* nobody to tell */
-}
-
-void weft__panic(const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	say("weft: ", format, arguments);
-	va_end(arguments);
+		abort(); /* nobody to tell */
 	abort();
-}
-
-void weft__report(const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	say("weft: ", format, arguments);
-	va_end(arguments);
 }

@@ -48,8 +48,7 @@ void weft__jobs_lock(struct weft__jobs *queue)
 	weft__sys_heavy_barrier(); /* BIAS */
 	while (atomic_load_acquire(&queue->inside) != 0) {
 		if (++rounds % WEFT__SPIN_ROUNDS == 0)
-			/* the kernel has stopped the owner; weft does not */
-			weft__sys_thread_yield();
+			weft__sys_thread_yield(); /* the kernel has stopped the owner */
 		else
 			weft__arch_relax();
 	}

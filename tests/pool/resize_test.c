@@ -168,6 +168,10 @@ int main(void)
 		cmocka_unit_test(
 			what_lies_behind_the_first_task_of_a_worker_is_run_while_that_blocks),
 	};
+	int failed;
 
-	return RUN_FOR_EVERY_KIND(kind, tests);
+	kind = WEFT_KERNEL;
+	failed = cmocka_run_group_tests_name("kernel workers", tests, NULL, NULL);
+	kind = WEFT_LIGHT;
+	return failed + cmocka_run_group_tests_name("light workers", tests, NULL, NULL);
 }

@@ -20,12 +20,10 @@ static struct weft__processor *only_processor(void)
 	return weft__self()->sched->processors[0];
 }
 
-/* The processor is held by a carrier that sleeps with it: not by one that is on its way to it, nor by
- * nobody. */
+/* The processor is held by a carrier that sleeps with it. */
 static bool is_idle(struct weft__processor *processor)
 {
-	return __atomic_load_n(&processor->owner, __ATOMIC_ACQUIRE) & WEFT__OWNER_IDLE &&
-	       __atomic_load_n(&processor->sched->idle, __ATOMIC_ACQUIRE) != 0;
+	return __atomic_load_n(&processor->owner, __ATOMIC_ACQUIRE) & WEFT__OWNER_IDLE;
 }
 
 static void run_on_one(weft_function *body)
