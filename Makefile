@@ -10,6 +10,7 @@ LISTEN ?= 127.0.0.1:8080
 ADMIN ?= 127.0.0.1:8081
 SEEDS ?= 10000
 STRESS_SECONDS ?= 600
+SOAK_SECONDS ?= 60
 
 DEPS = @tools/deps.sh
 CONFIGURE = @tools/configure.sh
@@ -21,7 +22,7 @@ SUITES = --suite unit --suite sim --suite examples --suite bench-smoke
 # gcc's thread sanitizer wants the address space where it was on older kernels.
 NO_RANDOM = $(shell setarch -R true 2>/dev/null && echo "--wrapper='setarch -R'")
 
-.PHONY: build run test bench tidy asan tsan aarch64 clang models seeds stress ci deps clean install help
+.PHONY: build run test bench tidy asan tsan aarch64 clang models seeds stress soak ci deps clean install help
 
 build:
 	$(DEPS) build
@@ -74,7 +75,7 @@ aarch64:
 	$(CONFIGURE) $(BUILD)-aarch64 --cross-file tools/cross/aarch64.ini -Dpeers=disabled
 	$(NINJA) -C $(BUILD)-aarch64
 	@$(TEST) -C $(BUILD)-aarch64 --timeout-multiplier 6 --suite base --suite arch --suite mem \
-		--suite sched --suite sync $(ARGS)
+		--suite sched --suite sync --suite tls $(ARGS)
 
 # The other compiler, with every warning an error.
 clang:
@@ -101,6 +102,13 @@ stress:
 	$(NINJA) -C $(BUILD)
 	@WEFT_STRESS_SECONDS=$(STRESS_SECONDS) $(TEST) -C $(BUILD) --logbase stress --timeout-multiplier 0 \
 		--suite stress $(ARGS)
+
+# Foreign libraries, unchanged, on many threads.
+soak:
+	$(DEPS) build test
+	$(CONFIGURE) $(BUILD) -Dtests=enabled
+	$(NINJA) -C $(BUILD)
+	@$(BUILD)/weft soak --seconds $(SOAK_SECONDS) $(ARGS)
 
 ci:
 	@.ci/run

@@ -12,21 +12,47 @@
 #include "results.h"
 
 static const struct bench *const benches[] = {
-	&bench_switch_raw,   &bench_yield,     &bench_spawn_join,   &bench_spawn_batch,
-	&bench_mutex,        &bench_semaphore, &bench_sleep,        &bench_park_million,
-	&bench_steal,        &bench_idle,      &bench_pool_outside, &bench_pool_inside,
-	&bench_pool_latency, &bench_pool_idle, &bench_pool_blocked,
+	&bench_switch_raw,
+	&bench_yield,
+	&bench_spawn_join,
+	&bench_spawn_batch,
+	&bench_mutex,
+	&bench_semaphore,
+	&bench_sleep,
+	&bench_park_million,
+	&bench_steal,
+	&bench_idle,
+	&bench_pool_outside,
+	&bench_pool_inside,
+	&bench_pool_latency,
+	&bench_pool_idle,
+	&bench_pool_blocked,
+	&bench_preempt_cost,
+	&bench_preempt_overhead,
+	&bench_preempt_idle,
+	&bench_fairness,
+	&bench_block_gap,
+	&bench_block_monitor,
+	&bench_wrapped_call,
 };
 
 enum { BENCHES = sizeof benches / sizeof benches[0], RUNS = 5 };
 
 struct options {
 	bool json, list, peers, quick, help;
-	int runs;       /* 0: the default */
+	int runs;
 	unsigned kinds; /* 0: each bench's usual one */
 	bool named[BENCHES];
-	bool any_named;
+	bool any_named, server;
 };
+
+static const struct {
+	const char *name;
+	unsigned bit;
+	weft_kind kind;
+} kinds[BENCH_KINDS] = { { "light", BENCH_LIGHT, WEFT_LIGHT },
+			 { "user", BENCH_USER, WEFT_USER },
+			 { "kernel", BENCH_KERNEL, WEFT_KERNEL } };
 
 static volatile sig_atomic_t interrupted;
 
@@ -44,7 +70,8 @@ static const char help[] =
 	"  --list            the benchmarks, and what each of them measures\n"
 	"  --peers           the same work on other systems in turn, and the ratio\n"
 	"                    (the programs in the folder 'peers' beside this command)\n"
-	"  --kind KIND       threads of this kind, light or kernel, if there is a choice\n"
+	"  --kind KIND       threads of this kind (light, user or kernel) where there is\n"
+	"                    a choice\n"
 	"  --runs N          how often each is measured (default 5); the median counts\n"
 	"  --quick           once, with little work: whether all of it runs, not how fast\n"
 	"  --json            one object a line, for machines\n"
@@ -55,20 +82,23 @@ static const char help[] =
 	"\n"
 	"Exit status: 0 done, 1 a run failed (no line for it), 2 unknown name or option.\n";
 
+static const char server_what[] = "weft serve beside nginx; only by name (a program of its own)";
+
 static int list_all(void)
 {
 	for (int i = 0; i < BENCHES; i++)
-		printf("%-14s%s\n", benches[i]->name, benches[i]->what);
+		printf("%-17s%s\n", benches[i]->name, benches[i]->what);
+	printf("%-17s%s\n", "server", server_what);
 	return 0;
 }
 
 static int say_unknown(const char *name)
 {
-	const char *names[BENCHES + 1], *nearest;
+	const char *names[BENCHES + 2] = { NULL }, *nearest;
 
 	for (int i = 0; i < BENCHES; i++)
 		names[i] = benches[i]->name;
-	names[BENCHES] = NULL;
+	names[BENCHES] = "server";
 	nearest = weft__command_nearest(name, names);
 	if (nearest != NULL) {
 		fprintf(stderr, "weft bench: there is no '%s'; did you mean '%s'?\n", name,
@@ -76,7 +106,7 @@ static int say_unknown(const char *name)
 		return 2;
 	}
 	fprintf(stderr, "weft bench: there is no '%s'; there are:", name);
-	for (int i = 0; i < BENCHES; i++)
+	for (int i = 0; names[i] != NULL; i++)
 		fprintf(stderr, " %s", names[i]);
 	fputs("\n", stderr);
 	return 2;
@@ -98,15 +128,13 @@ static int take_runs(struct options *options, const char *text)
 
 static int take_kind(struct options *options, const char *text)
 {
-	if (text != NULL && strcmp(text, "light") == 0) {
-		options->kinds = BENCH_LIGHT;
-	} else if (text != NULL && strcmp(text, "kernel") == 0) {
-		options->kinds = BENCH_KERNEL;
-	} else {
-		fputs("weft bench: --kind takes 'light' or 'kernel'\n", stderr);
-		return 2;
-	}
-	return 0;
+	for (int k = 0; k < BENCH_KINDS; k++)
+		if (text != NULL && strcmp(text, kinds[k].name) == 0) {
+			options->kinds = kinds[k].bit;
+			return 0;
+		}
+	fputs("weft bench: --kind takes 'light', 'user' or 'kernel'\n", stderr);
+	return 2;
 }
 
 static bool take_switch(struct options *options, const char *word)
@@ -134,6 +162,10 @@ static int take_name(struct options *options, const char *word)
 			options->any_named = true;
 			return 0;
 		}
+	if (strcmp(word, "server") == 0) {
+		options->server = true;
+		return 0;
+	}
 	return say_unknown(word);
 }
 
@@ -177,29 +209,50 @@ static void clear_progress(void)
 		fputs("\r\033[K", stderr);
 }
 
-/* Whose turn it is: every row of ours, then every peer that does the same. */
+static bool is_wanted(const struct bench_row *row, const struct options *options, int k)
+{
+	unsigned wanted = options->kinds;
+
+	if (wanted == 0 || row->flags & BENCH_YARDSTICK)
+		wanted = row->usual;
+	return (row->kinds & wanted & kinds[k].bit) != 0;
+}
+
+/* 0, 1: failed. left_out: of this row, the kinds that cannot be measured here; they are not tried
+ * again. */
+static int take_turn(const struct bench *bench, const struct bench_row *row,
+		     const struct options *options, int k, unsigned *left_out,
+		     struct bench_results *results)
+{
+	double out[BENCH_CASES_MAX];
+	int result;
+
+	if (!is_wanted(row, options, k) || (*left_out & kinds[k].bit) != 0)
+		return 0;
+	result = bench_run_row(bench, row, kinds[k].kind, options->quick, out);
+	if (result > 0) {
+		*left_out |= kinds[k].bit;
+		return kinds[k].bit == options->kinds;
+	}
+	if (result < 0)
+		return 1;
+	for (int c = 0; c < BENCH_CASES_MAX && row->cases[c].name != NULL; c++)
+		bench_results_add(results, row->cases[c].name, kinds[k].name, "weft",
+				  row->cases[c].unit, out[c]);
+	return 0;
+}
+
+/* Whose turn it is: every row of ours, each kind of it, then every peer that does the same. */
 static int take_turns(const struct bench *bench, const struct options *options,
-		      const struct bench_other *others, int other_count,
+		      const struct bench_other *others, int other_count, unsigned left_out[],
 		      struct bench_results *results)
 {
 	int failed = 0;
 
-	for (const struct bench_row *row = bench->rows; row->run != NULL && !interrupted; row++) {
-		unsigned kinds = options->kinds != 0 ? options->kinds : row->usual;
-		weft_kind kind = kinds == BENCH_KERNEL ? WEFT_KERNEL : WEFT_LIGHT;
-		double out[BENCH_CASES_MAX];
-
-		if ((row->kinds & kinds) == 0)
-			continue;
-		if (bench_run_row(bench, row, kind, options->quick, out) != 0) {
-			failed = 1;
-			continue;
-		}
-		for (int c = 0; c < BENCH_CASES_MAX && row->cases[c].name != NULL; c++)
-			bench_results_add(results, row->cases[c].name,
-					  kind == WEFT_KERNEL ? "kernel" : "light", "weft",
-					  row->cases[c].unit, out[c]);
-	}
+	for (const struct bench_row *row = bench->rows; row->run != NULL; row++)
+		for (int k = 0; k < BENCH_KINDS && !interrupted; k++)
+			failed |= take_turn(bench, row, options, k, &left_out[row - bench->rows],
+					    results);
 	for (int i = 0; i < other_count && !interrupted; i++)
 		if (bench_other_knows(&others[i], bench->name))
 			failed |= bench_other_run(&others[i], bench->name,
@@ -211,15 +264,14 @@ static int measure(const struct bench *bench, const struct options *options,
 		   const struct bench_other *others, int other_count)
 {
 	static struct bench_results results;
-	int failed = 0, runs = options->runs;
+	unsigned left_out[BENCH_ROWS_MAX] = { 0 };
+	int failed = 0;
 
-	if (runs == 0)
-		runs = options->quick ? 1 : RUNS;
 	results.bench = bench->name;
 	results.count = 0;
-	for (int run = 1; run <= runs && !interrupted; run++) {
-		show_progress(bench->name, run, runs);
-		failed |= take_turns(bench, options, others, other_count, &results);
+	for (int run = 1; run <= options->runs && !interrupted; run++) {
+		show_progress(bench->name, run, options->runs);
+		failed |= take_turns(bench, options, others, other_count, left_out, &results);
 	}
 	clear_progress();
 	if (options->json)
@@ -269,7 +321,12 @@ int weft__command_bench(int argc, char **argv)
 		}
 	}
 	sigaction(SIGINT, &action, NULL);
-	failed = measure_all(&options, others, other_count);
+	if (options.runs == 0)
+		options.runs = options.quick ? 1 : RUNS;
+	if (options.any_named || !options.server)
+		failed = measure_all(&options, others, other_count);
+	if (options.server && !interrupted)
+		failed |= bench_server_run(options.runs, options.quick, options.json) != 0;
 	if (interrupted) {
 		/* as if we had not caught it: the shell wants to know */
 		signal(SIGINT, SIG_DFL);

@@ -2,6 +2,7 @@
 /* One run in a process of its own; see harness.h. */
 #include "harness.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -12,6 +13,11 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+enum { SKIPPED = 77 }; /* exit status of a run that cannot be done here */
+
+weft_thread_options bench_options;
+static const char *bench_name;
 
 struct run {
 	const struct bench_row *row;
@@ -65,8 +71,23 @@ void bench_must(int result, const char *what)
 {
 	if (result >= 0)
 		return;
+	if (result == -ENOTSUP)
+		bench_skip("not on this system");
 	fprintf(stderr, "%s: %s\n", what, strerror(-result));
 	_exit(1);
+}
+
+void bench_skip(const char *why)
+{
+	static const char *const kinds[] = {
+		[WEFT_KERNEL] = "kernel",
+		[WEFT_USER] = "user",
+		[WEFT_LIGHT] = "light",
+	};
+
+	fprintf(stderr, "weft bench: %s, %s: left out: %s\n", bench_name, kinds[bench_options.kind],
+		why);
+	_exit(SKIPPED);
 }
 
 void bench_pin(void)
@@ -98,16 +119,31 @@ static int measure(void *arg)
 	_exit(0);
 }
 
-static void be_the_child(struct run *run)
+/* The scheduler chose the kind of its first thread. */
+static int begin(void *arg)
+{
+	struct run *run = arg;
+	weft_thread *thread;
+
+	if (weft_thread_kind(weft_thread_self()) == run->kind)
+		measure(run);
+	bench_must(weft_thread_spawn(measure, run, &bench_options, &thread), "spawn");
+	weft_thread_join(thread, NULL);
+	return 1;
+}
+
+static void be_the_child(const char *name, struct run *run)
 {
 	signal(SIGINT, SIG_DFL);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	alarm(BENCH_PATIENCE_S);
 	if (run->row->flags & BENCH_ONE_CPU)
 		bench_pin();
+	bench_name = name;
+	bench_options.kind = run->kind;
 	if (run->row->processors == 0 || run->kind == WEFT_KERNEL)
 		measure(run);
-	bench_must(weft_run(measure, run,
+	bench_must(weft_run(begin, run,
 			    &(weft_sched_options){ .processors = run->row->processors }),
 		   "weft_run");
 	_exit(1);
@@ -129,11 +165,13 @@ int bench_run_row(const struct bench *bench, const struct bench_row *row, weft_k
 	fflush(NULL);
 	child = fork();
 	if (child == 0)
-		be_the_child(&run);
+		be_the_child(bench->name, &run);
 	if (child > 0)
 		waitpid(child, &status, 0);
 	memcpy(out, run.out, bytes);
 	munmap(run.out, bytes);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == SKIPPED)
+		return 1;
 	if (status != 0 && !(WIFSIGNALED(status) && WTERMSIG(status) == SIGINT))
 		fprintf(stderr, "weft bench: a run of %s failed (%s %d)\n", bench->name,
 			WIFSIGNALED(status) ? "signal" : "status",

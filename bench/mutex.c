@@ -22,8 +22,8 @@ static const struct bench_row rows[] = {
 	  .count = 20000000,
 	  .quick_count = 1000,
 	  .flags = BENCH_ONE_CPU,
-	  .kinds = BENCH_LIGHT | BENCH_KERNEL,
-	  .usual = BENCH_LIGHT,
+	  .kinds = BENCH_LIGHT | BENCH_USER | BENCH_KERNEL,
+	  .usual = BENCH_LIGHT | BENCH_USER,
 	  .processors = 1 },
 	{ .run = NULL },
 };

@@ -88,19 +88,30 @@ static int compare(const void *a, const void *b)
 	return strcmp(((const struct bench_other *)a)->who, ((const struct bench_other *)b)->who);
 }
 
+enum { SELF_BYTES = 3900, FOLDER_BYTES = SELF_BYTES + 100 };
+
+/* A path that begins in this program's folder. */
+static bool find_beside(const char *name, char out_path[FOLDER_BYTES])
+{
+	char self[SELF_BYTES];
+	ssize_t bytes = readlink("/proc/self/exe", self, sizeof self - 1);
+
+	if (bytes < 0)
+		return false;
+	self[bytes] = '\0';
+	*strrchr(self, '/') = '\0';
+	return fits(snprintf(out_path, FOLDER_BYTES, "%s/%s", self, name), FOLDER_BYTES);
+}
+
 int bench_others_find(struct bench_other out_others[BENCH_OTHERS_MAX])
 {
-	char self[3900], folder[4000];
-	ssize_t bytes = readlink("/proc/self/exe", self, sizeof self - 1);
+	char folder[FOLDER_BYTES];
 	struct dirent *entry;
 	int count = 0;
 	DIR *peers;
 
-	if (bytes < 0)
+	if (!find_beside("peers", folder))
 		return 0;
-	self[bytes] = '\0';
-	*strrchr(self, '/') = '\0';
-	snprintf(folder, sizeof folder, "%s/peers", self);
 	peers = opendir(folder);
 	while (peers != NULL && count < BENCH_OTHERS_MAX && (entry = readdir(peers)) != NULL)
 		if (look_at(folder, entry->d_name, &out_others[count]))
@@ -177,4 +188,37 @@ int bench_other_run(const struct bench_other *other, const char *bench, bool one
 		fprintf(stderr, "weft bench: %s failed at %s (wait status %#x)\n", other->who,
 			bench, (unsigned)status);
 	return -1;
+}
+
+int bench_server_run(int runs, bool quick, bool json)
+{
+	char path[FOLDER_BYTES], weft[FOLDER_BYTES], runs_text[16];
+	int status = -1;
+	pid_t child;
+
+	if (!find_beside("weft", weft) || !find_beside("bench/server/server-bench", path) ||
+	    access(path, X_OK) != 0) {
+		fputs("weft bench: the program server-bench is not beside this command; 'make' "
+		      "builds it, and build/weft bench server finds it\n",
+		      stderr);
+		return -1;
+	}
+	snprintf(runs_text, sizeof runs_text, "%d", runs);
+	fflush(NULL);
+	child = fork();
+	if (child == 0) {
+		const char *argv[8] = { path, weft, "--runs", runs_text };
+		int count = 4;
+
+		if (quick) {
+			argv[count++] = "--seconds";
+			argv[count++] = "0.2";
+		}
+		if (json)
+			argv[count] = "--json";
+		be_the_other((char *const *)argv, false, STDOUT_FILENO);
+	}
+	if (child > 0)
+		waitpid(child, &status, 0);
+	return status == 0 ? 0 : -1;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The programs that do the same work on other systems: what stands in the folder `peers` beside
- * this one. */
+ * this one. And the server's benchmark, which is a program of its own too. */
 #ifndef WEFT_BENCH_OTHERS_H
 #define WEFT_BENCH_OTHERS_H
 
@@ -23,5 +23,8 @@ bool bench_other_knows(const struct bench_other *other, const char *bench);
  * standard error. */
 int bench_other_run(const struct bench_other *other, const char *bench, bool one_cpu,
 		    struct bench_results *results);
+
+/* Runs the server's benchmark, which prints its own lines. 0, or -1: as above. */
+int bench_server_run(int runs, bool quick, bool json);
 
 #endif

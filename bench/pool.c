@@ -8,7 +8,7 @@
 #include "base/atomic.h"
 #include "harness.h"
 
-enum { WORKERS = 2, LATENCY_MAX = 10000 };
+enum { WORKERS = 2, LATENCY_MAX = 10000, BLOCKED_MAX = 1000 };
 
 static weft_pool *pool;
 static int64_t left;   /* tiny tasks that have not run; atomic */
@@ -50,12 +50,19 @@ static int run_block(void *arg)
 	return 0;
 }
 
+static int run_sleep(void *arg)
+{
+	run_probe(arg);
+	usleep(100 * 1000);
+	return 0;
+}
+
 /* Starts the pool and sees it work before any clock starts. */
 static void start(weft_kind kind)
 {
 	const weft_pool_options options = { .kind = kind,
 					    .workers = WORKERS,
-					    .processors = kind == WEFT_LIGHT ? WORKERS : 0,
+					    .processors = kind == WEFT_KERNEL ? 0 : WORKERS,
 					    .queue_max = SIZE_MAX };
 	int64_t ran_ns[WORKERS];
 
@@ -127,44 +134,59 @@ static int run_idle(weft_kind kind, long milliseconds, double *out)
 	return weft_pool_destroy(pool);
 }
 
-static int run_blocked(weft_kind kind, long count, double *out)
+static void run_blocked(weft_kind kind, weft_function *blocker, long count, double *sample_ms)
 {
-	double sum_ms = 0;
-
 	start(kind);
 	for (long i = 0; i < count; i++) {
 		int64_t began_ns[WORKERS], start_ns, ran_ns;
 
 		for (int w = 0; w < WORKERS; w++)
-			submit(run_block, &began_ns[w]);
+			submit(blocker, &began_ns[w]);
 		for (int w = 0; w < WORKERS; w++)
 			weft_sem_wait(&event);
 		start_ns = weft_now();
 		submit(run_probe, &ran_ns);
 		weft_sem_wait(&event);
-		sum_ms += (double)(ran_ns - start_ns) / (double)WEFT_MS;
+		sample_ms[i] = (double)(ran_ns - start_ns) / (double)WEFT_MS;
 		usleep(105 * 1000); /* until the blockers are back */
 	}
-	out[0] = sum_ms / (double)count;
-	return weft_pool_destroy(pool);
+	bench_must(weft_pool_destroy(pool), "destroy");
 }
 
-#define POOL_ROWS(what, work, quick_work, ...)          \
-	static const struct bench_row what##_rows[] = { \
-		{ .cases = { __VA_ARGS__ },             \
-		  .run = run_##what,                    \
-		  .count = (work),                      \
-		  .quick_count = (quick_work),          \
-		  .kinds = BENCH_KERNEL | BENCH_LIGHT,  \
-		  .usual = BENCH_KERNEL },              \
-		{ .run = NULL },                        \
-	}
+static int run_declared(weft_kind kind, long count, double *out)
+{
+	static double sample_ms[BLOCKED_MAX];
 
-POOL_ROWS(outside, 1000000, 1000, { "", "ns" });
-POOL_ROWS(inside, 1000000, 1000, { "", "ns" });
-POOL_ROWS(latency, 200, 5, { "p50", "us" }, { "p99", "us" });
-POOL_ROWS(idle, 2000, 50, { "", "%" });
-POOL_ROWS(blocked, 2, 1, { "declared", "ms" });
+	run_blocked(kind, run_block, count, sample_ms);
+	out[0] = bench_quantile(sample_ms, count, 0.5);
+	return 0;
+}
+
+static int run_undeclared(weft_kind kind, long count, double *out)
+{
+	static double sample_ms[BLOCKED_MAX];
+
+	run_blocked(kind, run_sleep, count, sample_ms);
+	out[0] = bench_quantile(sample_ms, count, 0.5);
+	out[1] = bench_quantile(sample_ms, count, 0.99);
+	return 0;
+}
+
+#define POOL_ROW(what, work, quick_work, ...)                                                  \
+	{                                                                                      \
+		.cases = { __VA_ARGS__ }, .run = run_##what, .count = (work),                  \
+		.quick_count = (quick_work), .kinds = BENCH_KERNEL | BENCH_USER | BENCH_LIGHT, \
+		.usual = BENCH_KERNEL,                                                         \
+	}
+#define POOL_ROWS(name, ...) \
+	static const struct bench_row name##_rows[] = { __VA_ARGS__, { .run = NULL } }
+
+POOL_ROWS(outside, POOL_ROW(outside, 1000000, 1000, { "", "ns" }));
+POOL_ROWS(inside, POOL_ROW(inside, 1000000, 1000, { "", "ns" }));
+POOL_ROWS(latency, POOL_ROW(latency, 200, 5, { "p50", "us" }, { "p99", "us" }));
+POOL_ROWS(idle, POOL_ROW(idle, 2000, 50, { "", "%" }));
+POOL_ROWS(blocked, POOL_ROW(declared, 4, 1, { "declared", "ms" }),
+	  POOL_ROW(undeclared, 30, 1, { "undeclared-p50", "ms" }, { "undeclared-p99", "ms" }));
 
 const struct bench bench_pool_outside = { "pool-outside", "a tiny task, submitted from outside",
 					  outside_rows };

@@ -73,28 +73,41 @@ static const char *number(char text[16], double value)
 	return text;
 }
 
-/* What a peer's line is compared with: ours of the same case, or else our first of that unit. */
-static struct bench_series *ours_for(struct bench_results *results,
-				     const struct bench_series *theirs)
+/* The case of ours that a peer's line is compared with: the same, or else our first of that
+ * unit. */
+static const char *ours_for(const struct bench_results *results, const struct bench_series *theirs)
 {
-	struct bench_series *first = NULL;
+	const char *first = NULL;
 
 	for (int i = 0; i < results->count; i++) {
-		struct bench_series *s = &results->series[i];
+		const struct bench_series *s = &results->series[i];
 
 		if (strcmp(s->who, OURS) != 0 || strcmp(s->unit, theirs->unit) != 0)
 			continue;
 		if (strcmp(s->case_name, theirs->case_name) == 0)
-			return s;
+			return s->case_name;
 		if (first == NULL)
-			first = s;
+			first = s->case_name;
 	}
 	return first;
 }
 
+static bool is_below(const struct bench_results *results, const struct bench_series *theirs,
+		     const struct bench_series *ours)
+{
+	const char *case_name;
+
+	if (strcmp(theirs->who, OURS) == 0)
+		return theirs == ours;
+	case_name = ours_for(results, theirs);
+	if (ours == NULL || case_name == NULL)
+		return ours == NULL && case_name == NULL;
+	return strcmp(ours->case_name, case_name) == 0;
+}
+
 void bench_results_head(bool peers)
 {
-	printf("%-13s %-11s %-8s %-7s %9s %9s %9s %s\n", "bench", "case", "who", "kind", "median",
+	printf("%-16s %-14s %-8s %-7s %9s %9s %9s %s\n", "bench", "case", "who", "kind", "median",
 	       "min", "max", peers ? "unit     weft/it" : "unit");
 }
 
@@ -106,7 +119,7 @@ static void print_line(struct bench_results *results, struct bench_series *s,
 	number(middle, median(s));
 	number(least, s->values[0]);
 	number(most, s->values[s->runs - 1]);
-	printf("%-13s %-11.11s %-8s %-7s %9s %9s %9s ", first ? results->bench : "", s->case_name,
+	printf("%-16s %-14.14s %-8s %-7s %9s %9s %9s ", first ? results->bench : "", s->case_name,
 	       s->who, s->kind, middle, least, most);
 	if (ours != NULL && ours != s && median(s) > 0)
 		printf("%-8s%8.2f\n", s->unit, median(ours) / median(s));
@@ -114,7 +127,7 @@ static void print_line(struct bench_results *results, struct bench_series *s,
 		printf("%s\n", s->unit);
 }
 
-/* Each of our lines, and below it those that are compared with it. */
+/* Each of our lines, and below it those that are compared with it: below each kind's again. */
 void bench_results_table(struct bench_results *results)
 {
 	bool first = true;
@@ -127,8 +140,7 @@ void bench_results_table(struct bench_results *results)
 		for (int i = 0; i < results->count; i++) {
 			struct bench_series *s = &results->series[i];
 
-			if (s != ours &&
-			    (strcmp(s->who, OURS) == 0 || ours_for(results, s) != ours))
+			if (!is_below(results, s, ours))
 				continue;
 			print_line(results, s, ours, first);
 			first = false;

@@ -19,7 +19,7 @@ static int run(weft_kind kind, long count, double *out)
 	int64_t start_ns;
 
 	count = kind == WEFT_KERNEL ? (count + 19) / 20 : count;
-	bench_must(weft_thread_spawn(answer, &count, NULL, &thread), "spawn");
+	bench_must(weft_thread_spawn(answer, &count, &bench_options, &thread), "spawn");
 	start_ns = weft_now();
 	for (long i = 0; i < count; i++) {
 		weft_sem_wake(&ping);
@@ -35,8 +35,8 @@ static const struct bench_row rows[] = {
 	  .count = 2000000,
 	  .quick_count = 1000,
 	  .flags = BENCH_ONE_CPU,
-	  .kinds = BENCH_LIGHT | BENCH_KERNEL,
-	  .usual = BENCH_LIGHT,
+	  .kinds = BENCH_LIGHT | BENCH_USER | BENCH_KERNEL,
+	  .usual = BENCH_LIGHT | BENCH_USER,
 	  .processors = 1 },
 	{ .run = NULL },
 };

@@ -24,7 +24,8 @@ static int run(weft_kind kind, long count, double *out)
 	if (threads == NULL)
 		return -1;
 	for (long i = 0; i < count; i++)
-		bench_must(weft_thread_spawn(sleep_often, NULL, NULL, &threads[i]), "spawn");
+		bench_must(weft_thread_spawn(sleep_often, NULL, &bench_options, &threads[i]),
+			   "spawn");
 	for (long i = 0; i < count; i++)
 		weft_thread_join(threads[i], NULL);
 	out[0] = (double)(bench_cpu_ns() - cpu_ns) / (double)WEFT_SECOND;
@@ -38,8 +39,8 @@ static const struct bench_row rows[] = {
 	  .count = 100000,
 	  .quick_count = 100,
 	  .flags = BENCH_ONE_CPU | BENCH_POPULATION,
-	  .kinds = BENCH_LIGHT,
-	  .usual = BENCH_LIGHT,
+	  .kinds = BENCH_LIGHT | BENCH_USER,
+	  .usual = BENCH_LIGHT | BENCH_USER,
 	  .processors = 1 },
 	{ .run = NULL },
 };

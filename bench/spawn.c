@@ -24,7 +24,8 @@ static int run_join(weft_kind kind, long count, double *out)
 	for (long i = 0; i < count; i++) {
 		weft_thread *thread;
 
-		bench_must(weft_thread_spawn(return_at_once, NULL, NULL, &thread), "spawn");
+		bench_must(weft_thread_spawn(return_at_once, NULL, &bench_options, &thread),
+			   "spawn");
 		weft_thread_join(thread, NULL);
 	}
 	out[0] = (double)(weft_now() - start_ns) / (double)count;
@@ -39,7 +40,8 @@ static int run_batch(weft_kind kind, long rounds, double *out)
 	rounds = part(kind, rounds);
 	for (long round = 0; round < rounds; round++) {
 		for (int i = 0; i < BATCH; i++)
-			bench_must(weft_thread_spawn(return_at_once, NULL, NULL, &threads[i]),
+			bench_must(weft_thread_spawn(return_at_once, NULL, &bench_options,
+						     &threads[i]),
 				   "spawn");
 		for (int i = 0; i < BATCH; i++)
 			weft_thread_join(threads[i], NULL);
@@ -54,8 +56,8 @@ static const struct bench_row join_rows[] = {
 	  .count = 1000000,
 	  .quick_count = 1000,
 	  .flags = BENCH_ONE_CPU,
-	  .kinds = BENCH_LIGHT | BENCH_KERNEL,
-	  .usual = BENCH_LIGHT,
+	  .kinds = BENCH_LIGHT | BENCH_USER | BENCH_KERNEL,
+	  .usual = BENCH_LIGHT | BENCH_USER,
 	  .processors = 1 },
 	{ .run = NULL },
 };
@@ -66,8 +68,8 @@ static const struct bench_row batch_rows[] = {
 	  .count = 1000,
 	  .quick_count = 1,
 	  .flags = BENCH_ONE_CPU,
-	  .kinds = BENCH_LIGHT | BENCH_KERNEL,
-	  .usual = BENCH_LIGHT,
+	  .kinds = BENCH_LIGHT | BENCH_USER | BENCH_KERNEL,
+	  .usual = BENCH_LIGHT | BENCH_USER,
 	  .processors = 1 },
 	{ .run = NULL },
 };

@@ -39,7 +39,7 @@ static int run(weft_kind kind, long count, double *out)
 	work.there = 0;
 	weft_wait_group_add(&work.left, count);
 	for (long i = 0; i < count; i++)
-		bench_must(weft_thread_spawn(compute, NULL, NULL, NULL), "spawn");
+		bench_must(weft_thread_spawn(compute, NULL, &bench_options, NULL), "spawn");
 	weft_wait_group_wait(&work.left);
 	here = (double)work.here * 100 / (double)count;
 	there = (double)work.there * 100 / (double)count;

@@ -20,7 +20,8 @@ static double yield_among(long count, long total)
 	int64_t start_ns = weft_now();
 
 	for (long i = 0; i < count; i++)
-		bench_must(weft_thread_spawn(yield_many, &each, NULL, &threads[i]), "spawn");
+		bench_must(weft_thread_spawn(yield_many, &each, &bench_options, &threads[i]),
+			   "spawn");
 	for (long i = 0; i < count; i++)
 		weft_thread_join(threads[i], NULL);
 	return (double)(weft_now() - start_ns) / (double)(each * count);
@@ -50,16 +51,16 @@ static const struct bench_row rows[] = {
 	  .count = 10000000,
 	  .quick_count = 2000,
 	  .flags = BENCH_ONE_CPU,
-	  .kinds = BENCH_LIGHT | BENCH_KERNEL,
-	  .usual = BENCH_LIGHT,
+	  .kinds = BENCH_LIGHT | BENCH_USER | BENCH_KERNEL,
+	  .usual = BENCH_LIGHT | BENCH_USER,
 	  .processors = 1 },
 	{ .cases = { { "1000", "ns" } },
 	  .run = run_1000,
 	  .count = 10000000,
 	  .quick_count = 200000,
 	  .flags = BENCH_ONE_CPU,
-	  .kinds = BENCH_LIGHT | BENCH_KERNEL,
-	  .usual = BENCH_LIGHT,
+	  .kinds = BENCH_LIGHT | BENCH_USER | BENCH_KERNEL,
+	  .usual = BENCH_LIGHT | BENCH_USER,
 	  .processors = 1 },
 	{ .run = NULL },
 };

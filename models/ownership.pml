@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ownership.pml: which carrier owns a processor (src/sched/engine.h, idle.c, blocking.c, carrier.c).
+ * ownership.pml: which carrier owns a processor (src/sched/enter.h, owner.c, engine.h, idle.c, blocking.c, carrier.c).
  *
  * NC carriers, NP processors, one monitor, one global queue (gq).  A processor's owner word is
  *   RUNNING(c)  carrier c runs with it
@@ -16,14 +16,17 @@
  * there (in_poller), and then nobody wakes it for an offer: the processor is just idle.
  *
  *   monitor         RUNNING(c) -> REVOKED(c), membarrier, inside[c]?  no: -> IDLE(spare), yes: -> RUNNING(c)
- *   enter           RUNNING(me): mine.  REVOKED(me): CAS back; if it fails look again.  Else lost.
+ *   enter           (weft__enter, weft__owner_regain) RUNNING(me): mine.  REVOKED(me): CAS back; if it fails look again.  Else lost.
  *   blocking_begin  RUNNING(me) -> IDLE(spare), a plain store: only an owner inside may do that
  *   await_processor IDLE(me) -> RUNNING(me) by CAS, or another was quicker
  *   blocking_end    IDLE(any) -> RUNNING(me) by CAS, and its sleeper is a spare; none: queue the thread
  *   sleep_idle      RUNNING(me) -> IDLE(me), a plain store; on waking IDLE(me) -> RUNNING(me) by CAS
  *
  * Threads are counted, not named: on a carrier, in gq, or done.  A thread may keep its carrier for ever
- * (stuck).  The monitor makes a fixed number of revocations at any moment, a superset of what it does.
+ * (stuck).  The monitor makes a fixed number of revocations at any moment, a superset of what it does.  So a thread
+ * that comes back from a call without its processor is here as one that is outside when that happens: it runs on
+ * (user), and at its next entry, or at a tick, which enters as a yield does, it takes an idle processor or queues.
+ * How the monitor chooses, where spares come from and how they end: handoff.pml.
  *
  * Claims
  *   acting[p] <= 1: two carriers never act as owner of one processor inside the runtime;
@@ -115,8 +118,10 @@ inline cas_owner(x, from, to)
 	}
 }
 
-/* With the scheduler's lock held.  One that was offered a processor is free when that was taken back; not when it has it. */
-#define FREE(c)	(spare[c] && !(given[c] != NONE && (owner[given[c]] == IDLE(c) || owner[given[c]] == RUNNING(c))))
+/* With the scheduler's lock held.  One that was offered a processor is free when that was taken back; not when it has it,
+ * though the monitor may be about to revoke that. */
+#define FREE(c)	(spare[c] && !(given[c] != NONE && (owner[given[c]] == IDLE(c) || owner[given[c]] == RUNNING(c) || \
+		owner[given[c]] == REVOKED(c))))
 
 inline find_spare()
 {

@@ -46,6 +46,52 @@ bad  ownership -DNO_IDLE_CAS
 bad  ownership -DEVENTS_FIRST -DREVOCATIONS=0 -DBLOCKS=1 -DEVENTS=1 -DSPAWNS=0
 bad  ownership -DDROP_TOKEN -DREVOCATIONS=0 -DBLOCKS=2
 bad  ownership -DNO_SPARE_MADE -DREVOCATIONS=0
+good handoff   -DRETIRES=1 -DHOGS=0
+good handoff   -DFAULTS=1 -DBRACKETS=0
+good handoff   -DFAILS=1
+good handoff   -DNC=2 -DBLOCKS=2 -DSPAWNS=2
+bad  handoff   -DNO_ADOPTION
+bad  handoff   -DLISTED_FIRST -DFAILS=1
+bad  handoff   -DNO_ANSWER -DFAILS=1
+bad  handoff   -DRETIRE_OFFERED -DRETIRES=1 -DBLOCKS=2 -DBRACKETS=0 -DHOGS=0
+bad  handoff   -DRETIRE_UNLOCKED -DRETIRES=1 -DHOGS=0
+bad  handoff   -DRETIRE_SELF -DRETIRES=1 -DBRACKETS=2
+bad  handoff   -DNO_AWAY_TICK
+bad  handoff   -DNO_BOUND_RING -DNC=2
+bad  handoff   -DGIVES_UP -DNC=2 -DBLOCKS=2
+good preempt   -DNC=1
+good preempt   -DHOLDS=0 -DDEFERS=0 -DHOGS=1
+good preempt   -DNC=1 -DNT=3 -DHOLDS=0 -DDEFERS=0 -DHOGS=1 -DLEVELS=1
+good preempt   -DNC=1 -DRETURNS=1 -DHOLDS=0
+bad  preempt   -DIN_CARRIER -DNT=3
+bad  preempt   -DWISH_FIRST -DNC=1
+bad  preempt   -DSWITCH_HELD -DNC=1
+bad  preempt   -DNODEFER -DHOLDS=0 -DDEFERS=0 -DHOGS=1
+bad  preempt   -DNOT_MOVED
+bad  preempt   -DSHUT_AWAY -DNC=1
+bad  preempt   -DNO_RELOOK -DNC=1 -DNT=3 -DHOLDS=0 -DDEFERS=0 -DHOGS=1 -DLEVELS=1
+bad  preempt   -DFLAG_FIRST -DNC=1 -DNT=3 -DHOLDS=0 -DDEFERS=0 -DHOGS=1 -DLEVELS=1
+bad  preempt   -DIDLE_TICKS -DNC=1 -DNT=3 -DHOLDS=0 -DDEFERS=0 -DHOGS=1 -DLEVELS=1
+bad  preempt   -DSLEEP_BLIND -DNC=1 -DHOLDS=0 -DHOGS=1
+bad  preempt   -DRING_FIRST -DNC=1 -DHOLDS=0 -DHOGS=1
+bad  preempt   -DRETURN_SILENT -DNC=1 -DRETURNS=1 -DHOLDS=0
+good stopped
+good stopped   -DSTOPS=2 -DREVOCATIONS=1
+good stopped   -DSTOPS=2 -DNP=2
+good stopped   -DSTOPS=2 -DREVOCATIONS=2 -DNC=2
+bad  stopped   -DDIRECT
+bad  stopped   -DMARK_LATE
+bad  stopped   -DMARK_KEPT
+bad  stopped   -DQUEUED_FIRST -DNP=2
+bad  stopped   -DWORD_LATE
+bad  stopped   -DSLEEP_BLIND
+bad  stopped   -DWAKE_FIRST
+bad  stopped   -DNAMED_LATE
+bad  stopped   -DNOT_INSIDE -DREVOCATIONS=1 -DSTOPS=2
+bad  stopped   -DSTALE_WISH
+bad  stopped   -DSTAYS
+bad  stopped   -DSTAYS_NAMED -DSTOPS=2 -DREVOCATIONS=2 -DNC=2
+bad  stopped   -DLEFT_ALONE -DSTOPS=2 -DREVOCATIONS=2 -DNC=2
 good idle
 bad  idle      -DNO_BARRIER
 bad  idle      -DNO_SECOND_LOOK
@@ -79,6 +125,10 @@ bad  runqueue  -DSMALL_MODULUS
 long park      -DLIGHT_WAITS=3 -DKERNEL_WAITS=0
 long ownership
 long ownership -DREVOCATIONS=2 -DBLOCKS=0 -DSPAWNS=0
+long handoff   -DRETIRES=1 -DBRACKETS=2
+long handoff   -DFAILS=1 -DFAULTS=1 -DBLOCKS=2 -DHOGS=0
+long preempt   -DDEFERS=0 -DLEVELS=1
+long stopped   -DNP=2 -DNC=4 -DSTOPS=2
 long idle      -DN=3 -DMADE=0 -DEVENTS=0
 long ended     -DSPAWNS=4
 long runqueue
@@ -186,7 +236,7 @@ done <<<"$table"
 while [ ${#waiting[@]} -gt 0 ]; do finish_oldest; done
 
 # What no good row of a model reaches.
-for model in park ownership idle ended runqueue; do
+for model in park ownership handoff preempt stopped idle ended runqueue; do
 	sets=()
 	for dir in "$work"/*/; do
 		[ "$(cat "$dir/kind")" = good ] && [ "$(cat "$dir/model")" = "$model" ] && sets+=("$dir/unreached")

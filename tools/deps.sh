@@ -18,7 +18,10 @@ set -eu
 packages_of() {
 	case $1 in
 	build) echo gcc libc6-dev pkgconf meson ninja-build node-llhttp ;;
-	test) echo libcmocka-dev g++ gdb curl valgrind ;;
+	test)
+		echo libcmocka-dev g++ gdb curl valgrind
+		echo zlib1g-dev libzstd-dev libsqlite3-dev libssl-dev libexpat1-dev
+		;;
 	models) echo spin ;;
 	bench) echo g++ libboost-dev libboost-context-dev libboost-fiber-dev libst-dev libglib2.0-dev ;;
 	servers) echo nginx-light wrk ;;

@@ -158,7 +158,7 @@ static int pool_idle(long milliseconds, double *out)
 
 static int pool_blocked(long count, double *out)
 {
-	double sum = 0;
+	static double sample[POOL_LATENCY_MAX];
 
 	pool_open();
 	for (long i = 0; i < count; i++) {
@@ -174,10 +174,11 @@ static int pool_blocked(long count, double *out)
 		start = peer_now_ns();
 		pool_submit(&probe);
 		pool_wait_event();
-		sum += (probe.started_ns - start) / 1e6;
+		sample[i] = (probe.started_ns - start) / 1e6;
 		usleep(5000); /* the other blocker's end */
 	}
-	out[0] = sum / (double)count;
+	out[0] = peer_quantile(sample, count, 0.5);
+	out[1] = peer_quantile(sample, count, 0.99);
 	pool_close();
 	return 0;
 }
@@ -187,6 +188,10 @@ static int pool_blocked(long count, double *out)
 #define POOL_INSIDE { "pool-inside", { "" }, { "ns" }, 1000000, pool_inside, 0 }
 #define POOL_LATENCY { "pool-latency", { "p50", "p99" }, { "us", "us" }, 200, pool_latency, 0 }
 #define POOL_IDLE { "pool-idle", { "" }, { "%" }, 2000, pool_idle, 0 }
-#define POOL_BLOCKED { "pool-blocked", { "undeclared" }, { "ms" }, 2, pool_blocked, 0 }
+#define POOL_BLOCKED                                                                        \
+	{                                                                                   \
+		"pool-blocked", { "undeclared-p50", "undeclared-p99" }, { "ms", "ms" }, 10, \
+			pool_blocked, 0                                                     \
+	}
 
 #endif

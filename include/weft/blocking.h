@@ -20,6 +20,15 @@ WEFT_API void weft_blocking_begin(void);
 /* Takes a processor again, or waits for its turn. Without a begin: stops the program. */
 WEFT_API void weft_blocking_end(void);
 
+/*
+ * Brackets around a short system call that may block: the processor goes to another carrier only if
+ * it does, after some 50 us. Between them the thread calls nothing of weft's but
+ * weft_blocking_begin/end; the pairs do not nest. They are never needed: an undeclared call is
+ * found out too, only later. Cost: bench wrapped-call.
+ */
+WEFT_API void weft_syscall_enter(void);
+WEFT_API void weft_syscall_leave(void);
+
 WEFT_API_END
 
 #endif

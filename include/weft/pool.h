@@ -53,7 +53,7 @@ typedef unsigned weft_route_function(void *route_arg, uint64_t key, unsigned wor
 
 typedef struct weft_pool_options {
 	const char *name;
-	weft_kind kind;   /* of the workers: WEFT_KERNEL (default) or WEFT_LIGHT */
+	weft_kind kind;   /* of the workers: WEFT_KERNEL (default), WEFT_USER or WEFT_LIGHT */
 	unsigned workers; /* default: the CPUs this process may use; at most 4096 */
 	/* elastic: the pool grows to this when tasks wait and nobody is idle; default: workers */
 	unsigned workers_max;
@@ -86,7 +86,7 @@ typedef struct weft_pool_stats {
 } weft_pool_stats;
 
 /* Makes a pool with its workers. Returns 0; -EINVAL: an impossible option; -ENOTSUP: workers of
- * kind user; -ENOMEM; -EAGAIN. */
+ * kind user, and there can be none here; -ENOMEM; -EAGAIN. */
 WEFT_API int weft_pool_create(const weft_pool_options *options, weft_pool **out_pool);
 
 /* Drains, ends the workers, gives everything back. Returns 0; -EDEADLK: from a task of the pool

@@ -21,7 +21,35 @@ typedef struct weft_sched_options {
 	/* N:1 exactly: one kernel thread, ever; blocking calls hand nothing off; processors is at
 	 * most 1 */
 	bool strict;
+	/* how long a thread may run while others wait, at least 100 us; default: 10 ms;
+	 * WEFT_FOREVER: no preemption. In a strict scheduler: none unless it is set */
+	int64_t slice_ns;
+	/* kernel threads at most, those that are blocked included; default: the smaller of 10,000
+	 * and a quarter of what the system allows. At the bound a report names the blocked
+	 * threads */
+	unsigned carriers;
 } weft_sched_options;
+
+/* Counted since the scheduler was made. */
+typedef struct weft_sched_stats {
+	uint64_t switches;     /* from thread to thread */
+	uint64_t ticks;        /* signals that a carrier got */
+	uint64_t preemptions;  /* user threads switched away by force, light ones stopped */
+	uint64_t deferrals;    /* ticks that came at a bad moment */
+	uint64_t migrations;   /* threads that went on on another carrier than before */
+	uint64_t steals;       /* threads taken from another processor's queue */
+	uint64_t hand_offs;    /* processors taken from blocked carriers by the monitor */
+	uint64_t declared;     /* processors given away by weft_blocking_begin */
+	/* system calls of the program that a tick ended with EINTR: none by perf; by timer only
+	 * such as the kernel never restarts (nanosleep, poll, select, …; see signal(7)), each a few
+	 * times at most */
+	uint64_t calls_broken;
+	/* threads that came back from a blocking call without a processor */
+	uint64_t extra_runners;
+	unsigned carriers, spares, carriers_max;
+	const char *tick_means;  /* "perf", "timer", "none" */
+	const char *watch_means; /* "perf", "clock", "proc", "none" */
+} weft_sched_stats;
 
 /*
  * Makes a scheduler, runs app(arg) in it as its first light thread, waits until that and every
@@ -46,6 +74,9 @@ WEFT_API int weft_sched_destroy(weft_sched *sched);
 WEFT_API weft_sched *weft_sched_self(void);
 
 WEFT_API unsigned weft_sched_processors(const weft_sched *sched);
+
+/* Sums the counters of its processors and carriers; each is exact, they are not of one instant. */
+WEFT_API void weft_sched_stats_get(weft_sched *sched, weft_sched_stats *out_stats);
 
 WEFT_API_END
 

@@ -62,9 +62,10 @@ typedef int weft_frame_function(weft_conn *conn);
 
 typedef struct weft_server_options {
 	const char *name;
-	weft_kind kind;      /* of the workers: WEFT_LIGHT (default) or WEFT_KERNEL */
-	unsigned workers;    /* default: 64 light ones, or 4 kernel ones per CPU. Light workers of a
-				     server without frame grow in number with the connections */
+	weft_kind kind;      /* of the workers: WEFT_LIGHT (default), WEFT_USER or WEFT_KERNEL */
+	unsigned workers;    /* default: 64 light or user ones, or 4 kernel ones per CPU. Light and
+				     user workers of a server without frame grow in number with the
+				     connections */
 	unsigned processors; /* of the server's scheduler; default: CPUs */
 	unsigned connections_max; /* default 10000; further ones are refused in an orderly way */
 	size_t input_max;         /* bytes of one request that are held; default 16 KiB */

@@ -4,8 +4,14 @@
  *
  *   WEFT_KERNEL  the kernel, 1:1. For long computations and for foreign code that pins itself to
  *                its kernel thread.
- *   WEFT_USER    a weft scheduler; errno, thread_local and pthread_self are its own. Not in this
- *                version: -ENOTSUP.
+ *   WEFT_USER    a weft scheduler; errno, thread_local and pthread_self are its own, so C and C++
+ *   code
+ *                runs on it unchanged, and it is switched away by force when its slice has run out.
+ *                The kernel thread's own stay the carrier's: signal mask, alternate stack, gettid,
+ *                affinity, CPU clocks, PI and robust locks, setfsuid, prctl.
+ *                It has no tid that the kernel knows: pthread_getattr_np (weft_thread_stack_bytes
+ *                says how large its stack is), pthread_getaffinity_np, and pthread_kill from
+ *                another thread answer ESRCH.
  *   WEFT_LIGHT   a weft scheduler; shares errno and thread_local with its carrier. For millions of
  *                small activities written for weft. Across a wait it keeps no address of errno or
  *                of a thread_local, holds no pthread mutex and no stdio lock, and is not inside a
@@ -35,7 +41,9 @@ typedef struct weft_sched weft_sched;
 typedef int weft_function(void *arg);
 
 typedef enum weft_kind {
-	WEFT_KIND_DEFAULT, /* outside a scheduler WEFT_KERNEL, inside one WEFT_LIGHT */
+	/* outside a scheduler WEFT_KERNEL; inside one WEFT_USER, or WEFT_LIGHT where there can be
+	 * no user threads */
+	WEFT_KIND_DEFAULT,
 	WEFT_KERNEL,
 	WEFT_USER,
 	WEFT_LIGHT,
@@ -44,9 +52,12 @@ typedef enum weft_kind {
 typedef struct weft_thread_options {
 	weft_kind kind;
 	const char *name; /* default: the parent's name */
-	/* default: kernel 8 MiB, light 64 KiB; rounded up to a power of two from 16 KiB to 1 GiB */
+	/* default: kernel 8 MiB, user 256 KiB, light 64 KiB; rounded up to a power of two from 16
+	 * KiB to 1 GiB; a small one is larger where the frame of a signal would leave no room */
 	size_t stack_bytes;
-	weft_sched *sched; /* where a light thread runs; default: the parent's scheduler */
+	weft_sched *sched; /* where a user or light thread runs; default: the parent's scheduler */
+	/* default: the scheduler's; WEFT_FOREVER: never switched away by force */
+	int64_t slice_ns;
 } weft_thread_options;
 
 /*
@@ -54,8 +65,10 @@ typedef struct weft_thread_options {
  *   function     not NULL
  *   options      NULL or read during the call only
  *   out_thread   where the handle goes; NULL starts it detached
- * Returns 0; -EINVAL: no function, an unknown kind, a stack of over 1 GiB, or a light thread
- *   without a scheduler; -ENOTSUP: WEFT_USER; -ENOMEM: no memory; -EAGAIN: no address space, or the
+ * Returns 0; -EINVAL: no function, an unknown kind, a stack of over 1 GiB, or a user or light
+ * thread
+ *   without a scheduler; -ENOTSUP: WEFT_USER, with a C library that has no room for them
+ *   (weft_user_why says what is missing); -ENOMEM: no memory; -EAGAIN: no address space, or the
  *   kernel's limit on mappings or threads is reached: what runs goes on, and a later spawn may
  *   succeed; -ESHUTDOWN: the scheduler has ended.
  * Blocks: never. Cost: bench spawn-join, spawn-batch.
@@ -98,6 +111,9 @@ WEFT_API int weft_thread_name(const weft_thread *thread, char *out_name, size_t 
 /* Names the thread; only the thread itself or whoever has not yet shared its handle may. Kernel
  * threads show the first 15 bytes to the system's tools too. Returns 0; -EINVAL: NULL. */
 WEFT_API int weft_thread_name_set(weft_thread *thread, const char *name);
+
+/* Why there can be no user threads in this process; "" if there can. Static text. */
+WEFT_API const char *weft_user_why(void);
 
 /* Bytes of stack that the thread may use. */
 WEFT_API size_t weft_thread_stack_bytes(const weft_thread *thread);

@@ -32,6 +32,7 @@
 #include <weft/mutex.h>
 #include <weft/once.h>
 #include <weft/pool.h>
+#include <weft/preempt.h>
 #include <weft/sched.h>
 #include <weft/sem.h>
 #include <weft/socket.h>

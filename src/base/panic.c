@@ -7,21 +7,38 @@
 
 #include "base/panic.h"
 
-void weft__panic(const char *format, ...)
+/* A line on standard error; without heap and stdio. */
+static void say(const char *prefix, const char *format, va_list arguments)
 {
-	char line[512] = "weft: ";
-	size_t used = strlen(line);
-	va_list arguments;
+	char line[512];
+	size_t used = strlen(prefix);
 	int wanted;
 
-	va_start(arguments, format);
+	memcpy(line, prefix, used);
 	wanted = vsnprintf(line + used, sizeof line - used - 1, format, arguments);
-	va_end(arguments);
 	if (wanted > 0)
 		used += (size_t)wanted < sizeof line - used - 1 ? (size_t)wanted
 								: sizeof line - used - 2;
 	line[used++] = '\n';
 	if (write(STDERR_FILENO, line, used) < 0)
-		abort(); /* nobody to tell */
+		return; /* nobody to tell */
+}
+
+void weft__panic(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	say("weft: ", format, arguments);
+	va_end(arguments);
 	abort();
+}
+
+void weft__report(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	say("weft: ", format, arguments);
+	va_end(arguments);
 }

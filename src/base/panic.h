@@ -9,6 +9,9 @@
  * stack. */
 void weft__panic(const char *format, ...) weft__printf(1, 2) __attribute__((noreturn)) weft__cold;
 
+/* The same, and goes on. */
+void weft__report(const char *format, ...) weft__printf(1, 2) weft__cold;
+
 /* A precondition that runs in every build. */
 #define weft__assert(condition)                                                                 \
 	do {                                                                                    \

@@ -6,7 +6,8 @@
  * would-block until its close. entry->poller says which. Legend:
  *
  *   NULL     none. Set when a poller goes away, and by who held MOVING.
- *   MOVING   one thread is inside epoll_ctl for this entry. It alone may leave this state.
+ *   MOVING   one thread is inside epoll_ctl for this entry. It alone may leave this state. Others
+ *            spin for that, so it is not switched away by force meanwhile (arch/hold.h).
  *   poller   that one.
  *
  *   NULL -> MOVING -> poller    the first who would block; back to NULL if it is refused
@@ -69,6 +70,22 @@ static bool is_waited(struct weft__fd *entry)
 	       weft__fd_is_waited(entry, WEFT__POLL_WRITE) || weft__watch_is_set(entry);
 }
 
+/* False: *at has changed. True: the entry is MOVING, and the caller held. */
+static bool begin_move(struct weft__fd *entry, struct weft__poller **at)
+{
+	weft__hold();
+	if (atomic_cas_acq_rel(&entry->poller, at, WEFT__FD_MOVING))
+		return true;
+	weft__release();
+	return false;
+}
+
+static void end_move(struct weft__fd *entry, struct weft__poller *to)
+{
+	atomic_store_release(&entry->poller, to); /* MOVED */
+	weft__release();
+}
+
 static int add(const struct weft__use *use, struct weft__poller *poller)
 {
 	int error = weft__poller_add(poller, use->fd, tag_of(use));
@@ -92,12 +109,12 @@ int weft__fd_register(struct weft__use *use, struct weft__poller *poller)
 			return 0;
 		if (at != NULL && is_waited(entry))
 			return 0;
-	} while (!atomic_cas_acq_rel(&entry->poller, &at, WEFT__FD_MOVING));
+	} while (!begin_move(entry, &at));
 	if (at != NULL)
 		weft__poller_remove(at, use->fd);
 	raise_highest(use->fd);
 	error = add(use, poller);
-	atomic_store_release(&entry->poller, error < 0 ? NULL : poller); /* MOVED */
+	end_move(entry, error < 0 ? NULL : poller);
 	if (unlikely(error < 0))
 		weft__fd_wake(entry, 0);
 	return error;
@@ -113,12 +130,12 @@ void weft__fd_unregister(struct weft__fd *entry, int fd)
 		if (at == WEFT__FD_MOVING) {
 			weft__sys_thread_yield();
 			at = atomic_load_acquire(&entry->poller);
-		} else if (atomic_cas_acq_rel(&entry->poller, &at, WEFT__FD_MOVING)) {
+		} else if (begin_move(entry, &at)) {
 			break;
 		}
 	}
 	weft__poller_remove(at, fd);
-	atomic_store_release(&entry->poller, NULL); /* MOVED */
+	end_move(entry, NULL);
 }
 
 int weft__fd_order(struct weft__use *use, struct weft__poller *poller)
@@ -187,7 +204,11 @@ static void closing(struct weft__poller *poller)
 	}
 }
 
-static const struct weft__poller_events events = { .event = event, .closing = closing };
+static const struct weft__poller_events events = {
+	.event = event,
+	.closing = closing,
+	.forked = weft__fd_forked,
+};
 
 __attribute__((constructor)) static void fasten(void)
 {

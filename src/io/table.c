@@ -106,7 +106,9 @@ static int find_or_make(int fd, struct weft__fd **out_entry)
 /*
  * For whom finds CLOSING. With references: -EBADF. Without: the closer is about to say his last
  * word, and the kernel may have given the number out already, to the caller or to another. We wait
- * for that word; the yield lets the closer speak, should he be a thread of this very processor. If
+ * for that word; the yield lets the closer speak, should he be a thread of this very processor, be
+ * it one that was switched away by force: close(2) may take long, so it is not under a hold. No
+ * lock is held here. If
  * instead weft has opened the number anew, that was after the caller began: he means the old one,
  * -EBADF. Returns 0: the entry is free, and what the number is the kernel knows.
  */
@@ -276,4 +278,48 @@ int weft_close(int fd)
 	weft__watch_drop(use.entry);
 	weft__fd_wake(use.entry, -EBADF);
 	return weft__fd_end(&use);
+}
+
+/* ---- fork's child: one thread, which is in no call of ours */
+
+static void forget_calls(struct weft__fd *entry)
+{
+	uint64_t state = entry->state;
+
+	if (state & WEFT__FD_CLOSING) {
+		state = (uint64_t)(WEFT__FD_GENERATION(state) + 1) << 32;
+		entry->kind = WEFT__FD_UNKNOWN;
+		entry->inherits = 0;
+	} else {
+		state &= ~WEFT__FD_REFERENCES;
+		state += (state & WEFT__FD_OWNED) != 0; /* the table's own */
+	}
+	entry->state = state;
+	entry->poller = NULL;
+	entry->watch = NULL;
+	entry->watch_word = 0;
+	entry->both = 0;
+	entry->arming = 0;
+	for (int i = 0; i < 2; i++)
+		entry->sides[i].waiters = (weft__waitq){ 0 };
+}
+
+/* Those that nobody ever used are zero, and stay the parent's pages. */
+static bool is_used(const struct weft__fd *entry)
+{
+	return entry->state != 0 || entry->poller != NULL || entry->arming != 0 ||
+	       entry->sides[0].sequence != 0 || entry->sides[1].sequence != 0;
+}
+
+void weft__fd_forked(void)
+{
+	struct root *root = the_root;
+
+	for (int fd = 0; root != NULL && fd < root->limit; fd += CHUNK_ENTRIES) {
+		struct chunk *chunk = root->chunks[fd >> CHUNK_BITS];
+
+		for (int i = 0; chunk != NULL && i < CHUNK_ENTRIES; i++)
+			if (is_used(&chunk->entries[i]))
+				forget_calls(&chunk->entries[i]);
+	}
 }

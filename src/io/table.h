@@ -129,4 +129,8 @@ int weft__fd_adopt(int fd);
 /* Its entry, for events: NULL if it has none. */
 struct weft__fd *weft__fd_find(int fd);
 
+/* In fork's child: the calls of other threads are over, nobody waits, no poller has any. What was
+ * about to be closed is nobody's; it may be closed already. */
+void weft__fd_forked(void);
+
 #endif

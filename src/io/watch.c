@@ -15,7 +15,8 @@
  *   SET|* -> * & CALLING              dropped: the carrier in it calls no more
  *   CALLING -> -                      it is done; who drops has waited for that
  *
- * Dropping waits by giving the CPU away: a call is short, and its carrier runs.
+ * Dropping waits by giving the CPU away: a call is short, and its carrier runs. It is made out of
+ * the engine, where no thread is switched away by force.
  */
 #include "io/watch.h"
 

@@ -48,6 +48,8 @@ struct weft__arena {
 	/* constant */
 	struct weft__arena *next; /* all arenas of this size, ever */
 	uint8_t slot_log2;
+	/* in fork's child: it was there before; its free slots are left alone */
+	bool is_inherited;
 	size_t record_bytes; /* of this mapping */
 	/* guarded by the lock of its size */
 	uint32_t slot_count;    /* atomic for weft__stack_find */

@@ -112,6 +112,8 @@ void weft__stack_give(void *control)
 		weft__panic("stack %p is given back, but is none or not in use", control);
 	store = weft__store_of(arena);
 	atomic_store_release(&arena->slots[index].is_in_use, (uint8_t)0);
+	if (unlikely(arena->is_inherited))
+		return;
 	weft__store_give(store, arena, WEFT__SLOT_WARM, index);
 	if (weft__store_is_above(store, WEFT__DISCARD_MAX - 1))
 		weft__store_cool(store);
@@ -188,6 +190,12 @@ int weft__stack_walk(int (*visit)(void *arg, void *control), void *arg)
 		weft__store_walk_end(&weft__stores[i]);
 	}
 	return rc;
+}
+
+void weft__stack_forked(void)
+{
+	for (unsigned i = 0; i < WEFT__STORES; i++)
+		weft__store_forked(&weft__stores[i]);
 }
 
 void weft__stack_count(struct weft__stack_counts *out_counts)

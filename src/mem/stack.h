@@ -27,7 +27,7 @@
 #define WEFT__STACK_GUARD_BYTES ((size_t)16 << 10)
 #define WEFT__STACK_BYTES_MIN ((size_t)32 << 10) /* a slot */
 #define WEFT__STACK_BYTES_MAX ((size_t)1 << 30)  /* a slot */
-#define WEFT__STACK_CONTROL_MAX ((size_t)2048)
+#define WEFT__STACK_CONTROL_MAX ((size_t)60000)
 #define WEFT__STACK_COLOUR_BYTES ((size_t)2048)
 
 /*
@@ -69,6 +69,10 @@ int weft__stack_walk(int (*visit)(void *arg, void *control), void *arg);
  * have been given back meanwhile. */
 void weft__stack_hold(void);
 void weft__stack_release(void);
+
+/* In fork's child, by its one thread: stacks in use stay so; what is free in the parent is not
+ * used. */
+void weft__stack_forked(void);
 
 /* Figures for tests and the curious, summed over all sizes; a snapshot. */
 struct weft__stack_counts {

@@ -280,3 +280,18 @@ void weft__store_count(struct weft__store *store, struct weft__stack_counts *cou
 	counts->arenas += store->open_count;
 	unlock_store(store);
 }
+
+/* ---- fork's child */
+
+/* Somebody may have held the lock: the lists need not be whole. */
+void weft__store_forked(struct weft__store *store)
+{
+	for (struct weft__arena *arena = store->all; arena != NULL; arena = arena->next)
+		arena->is_inherited = true;
+	store->lock = 0;
+	store->is_ready = false;
+	store->closed = NULL;
+	store->open_count = 0;
+	store->used = store->warm = 0;
+	store->walkers = 0;
+}

@@ -66,6 +66,9 @@ bool weft__store_cool(struct weft__store *store);
 void weft__store_walk_begin(struct weft__store *store);
 void weft__store_walk_end(struct weft__store *store);
 
+/* In fork's child: begins anew. The arenas that are there stay, for the stacks that they hold. */
+void weft__store_forked(struct weft__store *store);
+
 void weft__store_count(struct weft__store *store, struct weft__stack_counts *counts); /* adds */
 
 #endif

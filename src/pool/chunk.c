@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Chunks; see chunk.h. */
+/* Chunks; see chunk.h. Taken with a queue locked, so nothing here calls malloc: a block's record is
+ * its first page. */
 #include "pool/chunk.h"
-
-#include <stdlib.h>
 
 #include "base/panic.h"
 #include "sys/spin.h"
@@ -13,23 +12,19 @@ _Static_assert(sizeof(struct weft__chunk) == 4096, "a chunk is a page");
 
 struct weft__chunk_block {
 	struct weft__list link; /* in store->blocks while it has free chunks */
-	struct weft__chunk *at;
 	struct weft__chunk *free;
 	unsigned used;
 	unsigned fresh; /* chunks from here on were never taken */
+	struct weft__chunk at[] weft__aligned(WEFT__PAGE);
 };
+
+#define BLOCK_BYTES (sizeof(struct weft__chunk_block) + BLOCK_CHUNKS * sizeof(struct weft__chunk))
 
 void weft__chunk_store_init(struct weft__chunk_store *store)
 {
 	store->lock = 0;
 	store->unused = 0;
 	weft__list_init(&store->blocks);
-}
-
-static void free_block(struct weft__chunk_block *block)
-{
-	weft__sys_unreserve(block->at, BLOCK_CHUNKS * sizeof *block->at);
-	free(block);
 }
 
 void weft__chunk_store_fini(struct weft__chunk_store *store)
@@ -41,23 +36,16 @@ void weft__chunk_store_fini(struct weft__chunk_store *store)
 			container_of(item, struct weft__chunk_block, link);
 
 		weft__assert(block->used == 0);
-		free_block(block);
+		weft__sys_unreserve(block, BLOCK_BYTES);
 	}
 }
 
+/* All-zero. NULL: no memory. */
 static struct weft__chunk_block *make_block(void)
 {
-	struct weft__chunk_block *block = calloc(1, sizeof *block);
 	void *at;
 
-	if (block == NULL)
-		return NULL;
-	if (weft__sys_reserve(BLOCK_CHUNKS * sizeof *block->at, WEFT__PAGE, &at) < 0) {
-		free(block);
-		return NULL;
-	}
-	block->at = at;
-	return block;
+	return weft__sys_reserve(BLOCK_BYTES, WEFT__PAGE, &at) < 0 ? NULL : at;
 }
 
 /* With the lock held, from a block that has one. */
@@ -114,5 +102,5 @@ void weft__chunk_give(struct weft__chunk_store *store, struct weft__chunk *chunk
 	}
 	weft__spin_unlock(&store->lock);
 	if (surplus != NULL)
-		free_block(surplus);
+		weft__sys_unreserve(surplus, BLOCK_BYTES);
 }

@@ -67,11 +67,13 @@ static bool take(struct weft__worker *worker, struct weft_task *task, uint32_t s
 {
 	struct weft__seat *seat = worker != NULL ? worker->seat : NULL;
 
+	/* weft_yield: whoever is about to put it there may be a thread of this very processor,
+	 * which was switched away by force. */
 	while (WEFT__TASK_STATE(atomic_load_acquire(&task->state)) == WEFT__TASK_QUEUED) {
 		struct weft__jobs *queue = atomic_load_acquire(&task->queue);
 
 		if (queue == NULL) { /* on its way into its queue, or just out of it */
-			weft__sys_thread_yield();
+			weft_yield();
 		} else if (take_from(queue, seat != NULL && queue == &seat->own, task, state)) {
 			give_room(worker, task->pool);
 			return true;
@@ -122,18 +124,6 @@ static bool hold_pool(struct weft_task *task)
 	return held;
 }
 
-/* What was removed may have been all that a drain waited for. */
-static void let_pool_go(weft_pool *pool)
-{
-	struct weft__wakes wakes = { NULL, NULL };
-
-	weft__spin_lock(&pool->lock);
-	if (--pool->busy == 0)
-		weft__pool_tell_idle(pool, &wakes);
-	weft__spin_unlock(&pool->lock); /* the last touch of the pool */
-	weft__wakes_ready(&wakes);
-}
-
 static bool help_outside(struct weft_task *task)
 {
 	weft_pool *pool = task->pool;
@@ -144,16 +134,12 @@ static bool help_outside(struct weft_task *task)
 	first = weft__lane_help(NULL, task);
 	if (first != NULL)
 		weft__task_run_queued(NULL, first);
-	let_pool_go(pool);
+	weft__pool_let_go(pool);
 	return first != NULL;
 }
 
-bool weft__task_help(struct weft__worker *worker, struct weft_task *task)
+static bool help_inside(struct weft__worker *worker, struct weft_task *task)
 {
-	if (worker == NULL || worker->pool != task->pool)
-		return help_outside(task);
-	if (!weft__worker_has_stack(worker))
-		return false;
 	if (task->pool->route == WEFT_ROUTE_KEY) {
 		task = weft__lane_help(worker, task);
 		if (task != NULL)
@@ -164,6 +150,21 @@ bool weft__task_help(struct weft__worker *worker, struct weft_task *task)
 		return false;
 	weft__worker_run(worker, weft__task_run, task);
 	return true;
+}
+
+bool weft__task_help(struct weft__worker *worker, struct weft_task *task)
+{
+	uint32_t was_inside;
+	bool helped;
+
+	if (worker == NULL || worker->pool != task->pool)
+		return help_outside(task);
+	if (!weft__worker_has_stack(worker))
+		return false;
+	was_inside = weft__grip_enter(worker, &worker->grip);
+	helped = help_inside(worker, task);
+	weft__grip_leave(&worker->grip, was_inside);
+	return helped;
 }
 
 /* ---- cancelling */
@@ -178,7 +179,7 @@ bool weft__task_tell(struct weft_task *task)
 	return false;
 }
 
-static bool remove_task(struct weft__worker *worker, struct weft_task *task)
+static bool remove_inside(struct weft__worker *worker, struct weft_task *task)
 {
 	if (task->pool->route != WEFT_ROUTE_KEY)
 		return take(worker, task, WEFT__TASK_CANCELLED);
@@ -186,6 +187,19 @@ static bool remove_task(struct weft__worker *worker, struct weft_task *task)
 		return false;
 	give_room(worker, task->pool);
 	return true;
+}
+
+static bool remove_task(struct weft__worker *worker, struct weft_task *task)
+{
+	uint32_t was_inside;
+	bool removed;
+
+	if (worker == NULL)
+		return remove_inside(NULL, task);
+	was_inside = weft__grip_enter(worker, &worker->grip);
+	removed = remove_inside(worker, task);
+	weft__grip_leave(&worker->grip, was_inside);
+	return removed;
 }
 
 static bool cancel_queued(struct weft_task *task)
@@ -199,7 +213,7 @@ static bool cancel_queued(struct weft_task *task)
 	removed = remove_task(weft__worker_self(), task);
 	if (removed)
 		atomic_add_relaxed(&pool->cancelled, 1);
-	let_pool_go(pool);
+	weft__pool_let_go(pool);
 	if (removed)
 		weft__task_end(task, WEFT__TASK_CANCELLED, -ECANCELED);
 	return removed;

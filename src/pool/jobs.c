@@ -48,7 +48,8 @@ void weft__jobs_lock(struct weft__jobs *queue)
 	weft__sys_heavy_barrier(); /* BIAS */
 	while (atomic_load_acquire(&queue->inside) != 0) {
 		if (++rounds % WEFT__SPIN_ROUNDS == 0)
-			weft__sys_thread_yield(); /* the kernel has stopped the owner */
+			/* the kernel has stopped the owner; weft does not */
+			weft__sys_thread_yield();
 		else
 			weft__arch_relax();
 	}

@@ -21,6 +21,9 @@
  * Failing without the barriers: the owner's store to `inside` waits in its store buffer, it reads a
  * free word; the other has locked the word and reads an old inside == 0; both are in. With them at
  * least one sees the other. Both may: then the owner gives way.
+ * Others spin for `inside`, so whoever sets it is not switched away by force (arch/hold.h) until he
+ * has cleared it, and calls nothing meanwhile that takes a lock of the C library; who gives way
+ * waits for a spin lock, as anyone.
  * What one side wrote the other sees: `inside` and the word are released at the end of a section
  * and acquired at the beginning of the next. The other side pays about half a microsecond and so
  * moves many jobs at a time.
@@ -74,6 +77,7 @@ void weft__jobs_enter_slow(struct weft__jobs *queue) weft__cold;
 /* The owner's lock. */
 static inline void weft__jobs_enter(struct weft__jobs *queue)
 {
+	weft__hold();
 	atomic_store_relaxed(&queue->inside, 1u);
 	weft__sys_light_barrier(); /* BIAS */
 	if (unlikely(atomic_load_acquire(&queue->lock) != 0))
@@ -83,17 +87,20 @@ static inline void weft__jobs_enter(struct weft__jobs *queue)
 /* The same; false instead of a wait. */
 static inline bool weft__jobs_enter_try(struct weft__jobs *queue)
 {
+	weft__hold();
 	atomic_store_relaxed(&queue->inside, 1u);
 	weft__sys_light_barrier(); /* BIAS */
 	if (likely(atomic_load_acquire(&queue->lock) == 0))
 		return true;
 	atomic_store_release(&queue->inside, 0u);
+	weft__release();
 	return false;
 }
 
 static inline void weft__jobs_leave(struct weft__jobs *queue)
 {
 	atomic_store_release(&queue->inside, 0u); /* BIAS */
+	weft__release();
 }
 
 /* Everybody else's lock; the only one of a queue that is not biased. */

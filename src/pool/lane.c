@@ -2,11 +2,7 @@
 /* Lanes; see lane.h. */
 #include "pool/lane.h"
 
-#include <stdlib.h>
-
 #include "base/panic.h"
-
-#define FREE_MAX 64u
 
 /* ---- the table; all with keys.lock held */
 
@@ -24,19 +20,14 @@ static struct weft__lane *find(weft_pool *pool, uint64_t key)
 	return lane;
 }
 
-static struct weft__lane *make(weft_pool *pool, uint64_t key)
+/* The task's lane becomes that of its key. */
+static struct weft__lane *lend(weft_pool *pool, uint64_t key, struct weft_task *task)
 {
 	struct weft__lane **bucket = bucket_of(pool, key);
-	struct weft__lane *lane = pool->keys.free;
+	struct weft__lane *lane = task->spare_lane;
 
-	if (lane != NULL) {
-		pool->keys.free = lane->next;
-		pool->keys.free_count--;
-	} else {
-		lane = malloc(sizeof *lane);
-		if (lane == NULL)
-			return NULL;
-	}
+	task->spare_lane = NULL;
+	lane->spares = NULL;
 	lane->key = key;
 	lane->running = 0;
 	lane->runner = NULL;
@@ -47,20 +38,35 @@ static struct weft__lane *make(weft_pool *pool, uint64_t key)
 	return lane;
 }
 
-static void take_away(weft_pool *pool, struct weft__lane *lane)
+/* The lane that the task comes into: one that there is, or its own. */
+static struct weft__lane *join(weft_pool *pool, uint64_t key, struct weft_task *task)
+{
+	struct weft__lane *lane = find(pool, key);
+
+	if (lane == NULL)
+		return lend(pool, key, task);
+	task->spare_lane->next = lane->spares;
+	lane->spares = task->spare_lane;
+	task->spare_lane = NULL;
+	return lane;
+}
+
+/* The task, which is in the lane no more, has one again. */
+static void leave(weft_pool *pool, struct weft__lane *lane, struct weft_task *task)
 {
 	struct weft__lane **at = bucket_of(pool, lane->key);
+	struct weft__lane *spare = lane->spares;
 
+	if (spare != NULL) {
+		lane->spares = spare->next;
+		task->spare_lane = spare;
+		return;
+	}
+	weft__assert(lane->running == 0 && weft__list_is_empty(&lane->tasks));
 	while (*at != lane)
 		at = &(*at)->next;
 	*at = lane->next;
-	if (pool->keys.free_count >= FREE_MAX) {
-		free(lane);
-		return;
-	}
-	lane->next = pool->keys.free;
-	pool->keys.free = lane;
-	pool->keys.free_count++;
+	task->spare_lane = lane;
 }
 
 static void make_ready(struct weft__lane *lane, struct weft__seat *seat)
@@ -113,25 +119,20 @@ static bool is_queued(const struct weft_task *task)
 	return WEFT__TASK_STATE(atomic_load_relaxed(&task->state)) == WEFT__TASK_QUEUED;
 }
 
-int weft__lane_push(weft_pool *pool, struct weft__seat *seat, struct weft_task *task, uint64_t key)
+void weft__lane_push(weft_pool *pool, struct weft__seat *seat, struct weft_task *task, uint64_t key)
 {
 	struct weft__lane *lane;
+	bool was_empty;
 
 	weft__spin_lock(&pool->keys.lock);
-	lane = find(pool, key);
-	if (lane == NULL)
-		lane = make(pool, key);
-	if (lane != NULL) {
-		bool was_empty = weft__list_is_empty(&lane->tasks);
-
-		task->lane = lane;
-		weft__list_push(&lane->tasks, &task->in_lane);
-		atomic_store_relaxed(&pool->keys.count, pool->keys.count + 1);
-		if (was_empty && lane->running == 0)
-			make_ready(lane, seat);
-	}
+	lane = join(pool, key, task);
+	was_empty = weft__list_is_empty(&lane->tasks);
+	task->lane = lane;
+	weft__list_push(&lane->tasks, &task->in_lane);
+	atomic_store_relaxed(&pool->keys.count, pool->keys.count + 1);
+	if (was_empty && lane->running == 0)
+		make_ready(lane, seat);
 	weft__spin_unlock(&pool->keys.lock);
-	return lane != NULL ? 0 : -ENOMEM;
 }
 
 struct weft_task *weft__lane_take(struct weft__worker *worker, struct weft__seat *seat)
@@ -186,7 +187,7 @@ bool weft__lane_cancel(struct weft_task *task)
 	weft__spin_lock(&pool->keys.lock);
 	while (task->lane == NULL && is_queued(task)) { /* on its way */
 		weft__spin_unlock(&pool->keys.lock);
-		weft__sys_thread_yield();
+		weft_yield(); /* its submitter may be a thread of this very processor */
 		weft__spin_lock(&pool->keys.lock);
 	}
 	cancelled = is_queued(task);
@@ -196,10 +197,9 @@ bool weft__lane_cancel(struct weft_task *task)
 		weft__list_remove(&task->in_lane);
 		atomic_store_relaxed(&pool->keys.count, pool->keys.count - 1);
 		weft__task_leave(task, WEFT__TASK_CANCELLED);
-		if (weft__list_is_empty(&lane->tasks) && lane->running == 0) {
+		if (weft__list_is_empty(&lane->tasks) && lane->running == 0)
 			unready(lane);
-			take_away(pool, lane);
-		}
+		leave(pool, lane, task);
 	}
 	weft__spin_unlock(&pool->keys.lock);
 	return cancelled;
@@ -213,14 +213,11 @@ void weft__lane_end(struct weft_task *task)
 
 	weft__spin_lock(&pool->keys.lock);
 	weft__assert(lane->running > 0);
-	if (--lane->running == 0) {
-		if (weft__list_is_empty(&lane->tasks)) {
-			take_away(pool, lane);
-		} else {
-			seat = weft__route_key(pool, lane->key);
-			make_ready(lane, seat);
-		}
+	if (--lane->running == 0 && !weft__list_is_empty(&lane->tasks)) {
+		seat = weft__route_key(pool, lane->key);
+		make_ready(lane, seat);
 	}
+	leave(pool, lane, task);
 	weft__spin_unlock(&pool->keys.lock);
 	if (seat != NULL)
 		weft__pool_wake_seat(pool, seat);
@@ -236,16 +233,10 @@ int weft__lane_run(weft_pool *pool, struct weft__worker *worker, uint64_t key,
 	*out_help = NULL;
 	weft__spin_lock(&pool->keys.lock);
 	lane = find(pool, key);
-	if (lane == NULL) {
-		lane = make(pool, key);
-		if (lane != NULL) {
-			lane->running = 1;
-			lane->runner = self;
-			begin_unqueued(lane, task);
-		}
-		error = lane != NULL ? 0 : -ENOMEM;
-	} else if (lane->runner == self && weft__list_is_empty(&lane->tasks)) {
+	if (lane == NULL || (lane->runner == self && weft__list_is_empty(&lane->tasks))) {
+		lane = join(pool, key, task);
 		lane->running++;
+		lane->runner = self;
 		begin_unqueued(lane, task);
 		error = 0;
 	} else if (may_begin(lane, self, worker != NULL)) {
@@ -288,15 +279,4 @@ int64_t weft__lane_sweep(weft_pool *pool)
 		} while (task != NULL);
 	}
 	return count;
-}
-
-void weft__lane_fini(weft_pool *pool)
-{
-	while (pool->keys.free != NULL) {
-		struct weft__lane *lane = pool->keys.free;
-
-		pool->keys.free = lane->next;
-		free(lane);
-	}
-	free(pool->keys.buckets);
 }

@@ -19,6 +19,10 @@
  *
  * Every task in a lane has a record. Everything is guarded by one lock of the pool, keys.lock,
  * inside shared.lock.
+ *
+ * Under a spin lock nothing may be allocated, so each record brings a lane along. The first task of
+ * a key lends it; the others put theirs among its spares. Whoever leaves takes a spare, the last
+ * one the lane itself: so a record that is in no lane always has one.
  */
 #ifndef WEFT_POOL_LANE_H
 #define WEFT_POOL_LANE_H
@@ -26,7 +30,8 @@
 #include "pool/pool.h"
 
 struct weft__lane {
-	struct weft__lane *next; /* in its bucket, or in the free list */
+	struct weft__lane *next; /* in its bucket, or among the spares */
+	struct weft__lane *spares;
 	uint64_t key;
 	struct weft__list tasks;    /* those that wait */
 	struct weft__list ready;    /* in a seat's list; READY */
@@ -35,8 +40,9 @@ struct weft__lane {
 	struct weft_thread *runner; /* RUNNING: by whom, a worker or a submitter */
 };
 
-/* With shared.lock held. Returns 0; -ENOMEM. */
-int weft__lane_push(weft_pool *pool, struct weft__seat *seat, struct weft_task *task, uint64_t key);
+/* With shared.lock held. */
+void weft__lane_push(weft_pool *pool, struct weft__seat *seat, struct weft_task *task,
+		     uint64_t key);
 
 /* The next of the seat's list, for that worker, which calls. NULL: none. */
 struct weft_task *weft__lane_take(struct weft__worker *worker, struct weft__seat *seat);
@@ -55,13 +61,11 @@ bool weft__lane_cancel(struct weft_task *task);
 void weft__lane_end(struct weft_task *task);
 
 /* The lane of a key is begun with that task, which was never queued. 0: it is RUNNING; -EAGAIN: the
- * key has tasks (*out_help: the first of them, if the caller may run it; else NULL); -ENOMEM. */
+ * key has tasks (*out_help: the first of them, if the caller may run it; else NULL). */
 int weft__lane_run(weft_pool *pool, struct weft__worker *worker, uint64_t key,
 		   struct weft_task *task, struct weft_task **out_help);
 
 /* Cancels everything. Returns how many. */
 int64_t weft__lane_sweep(weft_pool *pool);
-
-void weft__lane_fini(weft_pool *pool);
 
 #endif

@@ -38,18 +38,18 @@ static inline bool weft__own_take(weft_pool *pool, struct weft__seat *seat,
 	return taken;
 }
 
-/* Lock, light barrier and push of a plain job, where nothing at all is in the way: without a call,
- * so that the caller saves no registers. False: nothing was done, and the long way decides. */
-static weft__always_inline bool weft__own_push(weft_pool *pool, struct weft__worker *worker,
-					       struct weft__seat *seat, weft_function *function,
-					       void *arg)
+/* With the worker inside its grip, and held. */
+static weft__always_inline bool weft__own_push_inside(weft_pool *pool, struct weft__worker *worker,
+						      weft_function *function, void *arg)
 {
-	struct weft__jobs *own = &seat->own;
+	struct weft__seat *seat = worker->seat;
+	struct weft__jobs *own;
 	struct weft__chunk *last;
 	bool pushed = false;
 
-	if (unlikely(!weft__sys_has_heavy_barrier))
+	if (unlikely(seat == NULL))
 		return false;
+	own = &seat->own;
 	atomic_store_relaxed(&own->inside, 1u);
 	atomic_compiler_barrier(); /* BIAS */
 	if (likely(atomic_load_acquire(&own->lock) == 0)) {
@@ -65,7 +65,29 @@ static weft__always_inline bool weft__own_push(weft_pool *pool, struct weft__wor
 			pushed = true;
 		}
 	}
-	weft__jobs_leave(own);
+	atomic_store_release(&own->inside, 0u); /* BIAS */
+	return pushed;
+}
+
+/* Enter, lock and push of a plain job by a task, which is outside, where nothing at all is in the
+ * way: without a call, so that the caller saves no registers; he looks at the wish. False: nothing
+ * was done, and the long way decides. */
+static weft__always_inline bool weft__own_push(weft_pool *pool, struct weft__worker *worker,
+					       weft_function *function, void *arg)
+{
+	struct weft__grip *grip = &worker->grip;
+	struct weft__hold *hold = &worker->self->hold;
+	bool pushed = false;
+
+	if (unlikely(!weft__sys_has_heavy_barrier))
+		return false;
+	weft__hold_raise(hold);
+	atomic_store_relaxed(&grip->inside, 1u);
+	atomic_compiler_barrier(); /* GRIP */
+	if (likely(WEFT__GRIP_STATE(atomic_load_acquire(&grip->word)) == WEFT__GRIP_FIRM))
+		pushed = weft__own_push_inside(pool, worker, function, arg);
+	weft__grip_leave(grip, 0);
+	weft__hold_lower(hold);
 	return pushed;
 }
 
@@ -97,9 +119,12 @@ static weft__always_inline bool weft__own_pop(struct weft__jobs *own, struct wef
 }
 
 /* False: nothing was done. */
-static weft__always_inline bool weft__own_take_plain(weft_pool *pool, struct weft__seat *seat,
+static weft__always_inline bool weft__own_take_plain(struct weft__worker *worker,
 						     struct weft__job *out_job)
 {
+	weft_pool *pool = worker->pool;
+	struct weft__seat *seat = worker->seat;
+	struct weft__hold *hold = &worker->self->hold;
 	struct weft__jobs *own = &seat->own;
 	bool taken = false;
 
@@ -107,6 +132,7 @@ static weft__always_inline bool weft__own_take_plain(weft_pool *pool, struct wef
 		     seat->tick % WEFT__POOL_FAIR_EVERY == WEFT__POOL_FAIR_EVERY - 1 ||
 		     !weft__sys_has_heavy_barrier))
 		return false;
+	weft__hold_raise(hold);
 	atomic_store_relaxed(&own->inside, 1u);
 	atomic_compiler_barrier(); /* BIAS */
 	if (likely(atomic_load_acquire(&own->lock) == 0 &&
@@ -118,7 +144,8 @@ static weft__always_inline bool weft__own_take_plain(weft_pool *pool, struct wef
 		atomic_store_relaxed(&seat->credit, seat->credit + 1);
 		atomic_compiler_barrier(); /* ROOM */
 	}
-	weft__jobs_leave(own);
+	atomic_store_release(&own->inside, 0u); /* BIAS */
+	weft__hold_release(hold);
 	if (taken && unlikely((atomic_load_relaxed(&pool->attention) & WEFT__ATTENTION_ROOM) != 0))
 		weft__room_flush(pool, seat);
 	return taken;

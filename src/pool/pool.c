@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "pool/pool.h"
+#include "sched/user.h"
 
 #define IDLE_NS WEFT_SECOND
 #define QUEUE_MAX ((size_t)65536)
@@ -26,7 +27,7 @@ static int check(const weft_pool_options *options)
 		return -EINVAL;
 	if ((options->route == WEFT_ROUTE_FUNCTION) != (options->route_function != NULL))
 		return -EINVAL;
-	return options->kind == WEFT_USER ? -ENOTSUP : 0;
+	return options->kind == WEFT_USER ? weft__user_init() : 0;
 }
 
 static void set_options(weft_pool *pool, const weft_pool_options *options)
@@ -109,7 +110,7 @@ static int choose_sched(weft_pool *pool, const weft_pool_options *options)
 					     .processors = options->processors };
 	int error = 0;
 
-	if (pool->kind != WEFT_LIGHT)
+	if (pool->kind == WEFT_KERNEL)
 		return 0;
 	pool->sched = weft_sched_self();
 	if (pool->sched != NULL)
@@ -123,7 +124,7 @@ static int choose_sched(weft_pool *pool, const weft_pool_options *options)
 	return error;
 }
 
-static weft_pool *make_empty(void)
+static weft_pool *make_empty(bool has_keys)
 {
 	weft_pool *pool = aligned_alloc(WEFT__CACHE_LINE, sizeof *pool);
 
@@ -138,7 +139,7 @@ static weft_pool *make_empty(void)
 	weft__chunk_store_init(&pool->chunks);
 	weft__jobs_init(&pool->shared, &pool->chunks, false);
 	pool->seats = calloc(WEFT__POOL_WORKERS_MAX, sizeof(struct weft__seat *));
-	pool->store = weft__task_store_create();
+	pool->store = weft__task_store_create(has_keys);
 	pool->keys.buckets = calloc(WEFT__KEY_BUCKETS, sizeof(struct weft__lane *));
 	if (pool->seats != NULL && pool->store != NULL && pool->keys.buckets != NULL)
 		return pool;
@@ -160,7 +161,7 @@ int weft_pool_create(const weft_pool_options *options, weft_pool **out_pool)
 	error = check(options);
 	if (error < 0)
 		return error;
-	pool = make_empty();
+	pool = make_empty(options->route == WEFT_ROUTE_KEY);
 	if (pool == NULL)
 		return -ENOMEM;
 	set_options(pool, options);

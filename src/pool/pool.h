@@ -5,8 +5,8 @@
  *   seat     the right to run tasks, with the state that goes with it: queues, credit. As many as
  *   the pool has workers for its user; routing
  *            chooses among them. Held by one worker at a time, or by none: then it is idle
- *   worker   a thread, kernel or light. It holds a seat, or rests (parked, to be given one), or is
- *   between: in a task that
+ *   worker   a thread, kernel, user or light. It holds a seat, or rests (parked, to be given one),
+ *   or is between: in a task that
  *            waits or blocks, and gave its seat up so that another worker goes on with it
  *
  * The two are apart because a worker can be stuck while its seat must not be. A worker that comes
@@ -14,10 +14,16 @@
  * without: it may not wait for a seat, since whoever holds one may wait for a lock that this task
  * has.
  *
+ * A worker may be a thread that is switched away by force, anywhere but under a spin lock, in a
+ * biased queue (jobs.h), and in the engine. What is the worker's own, or whoever's that holds the
+ * seat, is read and written by that one thread at any time, so that it was away in between changes
+ * nothing; nobody spins for it. Who has taken its seat from it has done so under the protocol of
+ * grip.h. Loops that wait for what another thread does without a lock give way with weft_yield.
+ *
  * Locks, in the order in which they are taken:
  *
  *	shared.lock -> inbox.lock -> own queue of a seat
- *	pool->lock (nothing else inside but claims)
+ *	a grip's guard -> pool->lock (nothing else inside but claims)
  *	a batch's or a task's waiters.lock (nothing inside but claims)
  */
 #ifndef WEFT_POOL_POOL_H
@@ -30,6 +36,7 @@
 #include <weft/time.h>
 
 #include "base/list.h"
+#include "pool/grip.h"
 #include "pool/jobs.h"
 #include "sched/thread.h"
 
@@ -70,7 +77,8 @@ struct weft_task {
 	void *arg;
 	bool has_key; /* constant: its pool is one by key */
 	/* guarded by keys.lock */
-	struct weft__lane *lane; /* NULL: not in a pool by key */
+	struct weft__lane *lane;       /* NULL: not in a pool by key */
+	struct weft__lane *spare_lane; /* in a pool by key, and in no lane: one to lend */
 	struct weft__list in_lane;
 	/* guarded by batch->waiters.lock */
 	struct weft__list in_batch;
@@ -80,6 +88,7 @@ struct weft_task {
 
 /* Records; lives on after the pool while handles are out. */
 struct weft__task_store {
+	bool has_keys; /* constant: each record has a lane */
 	uint32_t lock;
 	/* guarded by lock */
 	struct weft_task *free;
@@ -131,7 +140,9 @@ struct weft__frame {
 };
 
 struct weft__worker {
-	/* the worker's own; while it rests, the waker's */
+	struct weft__grip grip; /* first, and never given back */
+	/* the worker's own, inside its grip; while it rests, the waker's; under pool->lock that of
+	 * who has taken the seat */
 	struct weft__seat *seat; /* NULL: none */
 	bool searching;          /* counted in pool->searching */
 	bool end;                /* end instead of going on */
@@ -172,8 +183,6 @@ struct weft__keys {
 	uint32_t lock;
 	/* guarded by lock */
 	struct weft__lane **buckets;
-	struct weft__lane *free;
-	unsigned free_count;
 	size_t count; /* atomic for readers: tasks that wait */
 };
 
@@ -186,7 +195,7 @@ struct weft_pool {
 	void *route_arg;
 	int64_t idle_ns;
 	size_t stack_bytes;
-	weft_sched *sched;     /* of light workers */
+	weft_sched *sched;     /* of light and user workers */
 	weft_sched *own_sched; /* the same if it is the pool's own; NULL: not */
 	/* there is a queue_max; otherwise every seat has credit without end */
 	bool limited;
@@ -294,7 +303,10 @@ void weft__pool_wake_slow(weft_pool *pool);
 void weft__pool_wake_seat(weft_pool *pool, struct weft__seat *seat);
 void weft__seat_give_up(struct weft__worker *worker); /* in a task that will wait */
 void weft__seat_regain(struct weft__worker *worker);
-/* these four with pool->lock held */
+/* these six with pool->lock held */
+void weft__seat_vacate(struct weft__worker *worker); /* its worker does not rest */
+/* an idle one, if that keeps nobody's tasks waiting */
+void weft__seat_take_back(struct weft__worker *worker);
 void weft__seat_settle(struct weft__seat *seat, struct weft__worker *worker);
 void weft__seat_add_idle(weft_pool *pool, struct weft__seat *seat);
 void weft__seat_drop(weft_pool *pool, struct weft__seat *seat);
@@ -348,7 +360,7 @@ struct weft__seat *weft__route_key(weft_pool *pool, uint64_t key);
 uint64_t weft__route_mix(uint64_t key);
 
 /* ---- task.c */
-struct weft__task_store *weft__task_store_create(void);
+struct weft__task_store *weft__task_store_create(bool has_keys);
 void weft__task_store_close(struct weft__task_store *store);
 struct weft_task *weft__task_store_take(struct weft__task_store *store); /* NULL: no memory */
 void weft__task_store_orphan(struct weft__task_store *store);
@@ -396,5 +408,7 @@ struct weft__outside_run {
 void weft__pool_tell_idle(weft_pool *pool, struct weft__wakes *wakes);
 void weft__pool_end(weft_pool *pool);
 bool weft__pool_is_inside(weft_pool *pool); /* the caller runs a task of the pool */
+/* Takes a `busy` back that kept the pool from being drained, and from ending. */
+void weft__pool_let_go(weft_pool *pool);
 
 #endif

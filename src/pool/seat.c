@@ -266,48 +266,72 @@ static bool ensure_spare(weft_pool *pool)
 	return ok;
 }
 
-void weft__seat_give_up(struct weft__worker *worker)
+void weft__seat_vacate(struct weft__worker *worker)
+{
+	struct weft__seat *seat = worker->seat;
+
+	atomic_store_relaxed(&seat->is_running, 0);
+	worker->seat = NULL;
+	seat->is_vacated = true;
+	weft__seat_drop(worker->pool, seat);
+}
+
+void weft__seat_take_back(struct weft__worker *worker)
+{
+	weft_pool *pool = worker->pool;
+	struct weft__seat *seat = worker->home;
+
+	/* Another's seat only where that keeps nobody's tasks waiting. */
+	if (seat == NULL || !seat->is_idle)
+		seat = pool->route == WEFT_ROUTE_SHARED ? choose_seat(pool) : NULL;
+	if (seat != NULL) {
+		weft__seat_remove_idle(pool, seat);
+		seat->is_vacated = false;
+		worker->seat = seat;
+		atomic_store_relaxed(&seat->is_running, 1);
+	}
+}
+
+static void give_up(struct weft__worker *worker)
 {
 	weft_pool *pool = worker->pool;
 	struct weft__seat *seat = worker->seat;
 
-	if (worker->away++ > 0)
-		return;
 	/* Without a spare the seat stays: no worse than a call that nobody declared. */
 	if (seat != NULL && !ensure_spare(pool))
 		seat = NULL;
 	weft__spin_lock(&pool->lock);
 	pool->away++;
-	if (seat != NULL) {
-		atomic_store_relaxed(&seat->is_running, 0);
-		worker->seat = NULL;
-		seat->is_vacated = true;
-		weft__seat_drop(pool, seat);
-	}
+	if (seat != NULL)
+		weft__seat_vacate(worker);
 	weft__spin_unlock(&pool->lock);
 	if (seat != NULL)
 		weft__pool_look(pool);
 }
 
+void weft__seat_give_up(struct weft__worker *worker)
+{
+	uint32_t was_inside;
+
+	if (worker->away++ > 0)
+		return;
+	was_inside = weft__grip_enter(worker, &worker->grip);
+	give_up(worker);
+	weft__grip_leave(&worker->grip, was_inside);
+}
+
 void weft__seat_regain(struct weft__worker *worker)
 {
 	weft_pool *pool = worker->pool;
-	struct weft__seat *seat = worker->home;
+	uint32_t was_inside;
 
 	if (--worker->away > 0)
 		return;
+	was_inside = weft__grip_enter(worker, &worker->grip);
 	weft__spin_lock(&pool->lock);
 	pool->away--;
-	if (worker->seat == NULL) {
-		/* Another's seat only where that keeps nobody's tasks waiting. */
-		if (seat == NULL || !seat->is_idle)
-			seat = pool->route == WEFT_ROUTE_SHARED ? choose_seat(pool) : NULL;
-		if (seat != NULL) {
-			weft__seat_remove_idle(pool, seat);
-			seat->is_vacated = false;
-			worker->seat = seat;
-			atomic_store_relaxed(&seat->is_running, 1);
-		}
-	}
+	if (worker->seat == NULL)
+		weft__seat_take_back(worker);
 	weft__spin_unlock(&pool->lock);
+	weft__grip_leave(&worker->grip, was_inside);
 }

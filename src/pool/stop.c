@@ -58,6 +58,18 @@ void weft__pool_tell_idle(weft_pool *pool, struct weft__wakes *wakes)
 	}
 }
 
+/* What was removed meanwhile may have been all that a drain waits for. */
+void weft__pool_let_go(weft_pool *pool)
+{
+	struct weft__wakes wakes = { NULL, NULL };
+
+	weft__spin_lock(&pool->lock);
+	if (--pool->busy == 0)
+		weft__pool_tell_idle(pool, &wakes);
+	weft__spin_unlock(&pool->lock); /* the last touch of the pool */
+	weft__wakes_ready(&wakes);
+}
+
 /* Until it is drained, or, when it ends, until no worker is left. */
 static int wait_idle(weft_pool *pool, int64_t deadline_ns)
 {
@@ -198,7 +210,7 @@ static void free_pool(weft_pool *pool)
 		free(pool->seats[i]);
 	}
 	weft__jobs_fini(&pool->shared);
-	weft__lane_fini(pool);
+	free(pool->keys.buckets);
 	weft__chunk_store_fini(&pool->chunks);
 	weft__task_store_orphan(pool->store);
 	free(pool->seats);

@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 
+#include "pool/lane.h"
 #include "pool/pool.h"
 
 #define BLOCK_TASKS 64
@@ -12,11 +13,16 @@
 struct weft__task_block {
 	struct weft__task_block *next;
 	struct weft_task tasks[BLOCK_TASKS];
+	struct weft__lane lanes[]; /* BLOCK_TASKS, or none */
 };
 
-struct weft__task_store *weft__task_store_create(void)
+struct weft__task_store *weft__task_store_create(bool has_keys)
 {
-	return calloc(1, sizeof(struct weft__task_store));
+	struct weft__task_store *store = calloc(1, sizeof *store);
+
+	if (store != NULL)
+		store->has_keys = has_keys;
+	return store;
 }
 
 void weft__task_store_close(struct weft__task_store *store)
@@ -51,7 +57,9 @@ void weft__task_store_orphan(struct weft__task_store *store)
 
 static bool add_block(struct weft__task_store *store)
 {
-	struct weft__task_block *block = calloc(1, sizeof *block);
+	size_t lanes = store->has_keys ? BLOCK_TASKS : 0;
+	struct weft__task_block *block =
+		calloc(1, sizeof *block + lanes * sizeof(struct weft__lane));
 
 	if (block == NULL)
 		return false;
@@ -60,6 +68,7 @@ static bool add_block(struct weft__task_store *store)
 	store->blocks = block;
 	for (unsigned i = 0; i < BLOCK_TASKS; i++) {
 		block->tasks[i].store = store;
+		block->tasks[i].spare_lane = i < lanes ? &block->lanes[i] : NULL;
 		block->tasks[i].next = store->free;
 		store->free = &block->tasks[i];
 	}

@@ -88,7 +88,8 @@ static int push_locked(struct weft__submission *submission, struct weft__seat **
 		if (pool->route == WEFT_ROUTE_KEY) {
 			weft__assert(submission->task != NULL); /* by key every task has a record */
 			submission->task->level = (uint8_t)submission->level;
-			return weft__lane_push(pool, seat, submission->task, submission->key);
+			weft__lane_push(pool, seat, submission->task, submission->key);
+			return 0;
 		}
 		weft__jobs_lock(queue);
 	}
@@ -146,13 +147,14 @@ int weft__submit_admit(struct weft__submission *submission)
 
 /* ---- */
 
-static weft__noinline int submit(weft_pool *pool, weft_function *function, void *arg,
-				 const weft_task_options *options, weft_pool_full when_full,
-				 int64_t deadline_ns, weft_task **out_task)
+static int submit_inside_or_not(weft_pool *pool, struct weft__worker *worker,
+				weft_function *function, void *arg,
+				const weft_task_options *options, weft_pool_full when_full,
+				int64_t deadline_ns, weft_task **out_task)
 {
 	struct weft__submission submission = {
 		.pool = pool,
-		.worker = worker_of(pool),
+		.worker = worker,
 		.function = function,
 		.arg = arg,
 		.level = WEFT__LEVEL_NORMAL,
@@ -204,15 +206,39 @@ static weft__noinline int submit(weft_pool *pool, weft_function *function, void 
 	return error;
 }
 
-static weft__noinline int wake_slow(weft_pool *pool)
+static weft__noinline int submit(weft_pool *pool, weft_function *function, void *arg,
+				 const weft_task_options *options, weft_pool_full when_full,
+				 int64_t deadline_ns, weft_task **out_task)
 {
-	weft__pool_wake_slow(pool);
+	struct weft__worker *worker = worker_of(pool);
+	uint32_t was_inside;
+	int error;
+
+	if (worker == NULL)
+		return submit_inside_or_not(pool, NULL, function, arg, options, when_full,
+					    deadline_ns, out_task);
+	was_inside = weft__grip_enter(worker, &worker->grip);
+	error = submit_inside_or_not(pool, worker, function, arg, options, when_full, deadline_ns,
+				     out_task);
+	weft__grip_leave(&worker->grip, was_inside);
+	return error;
+}
+
+/* After a push: somebody is to be woken, or to have the processor that we run on. */
+static weft__noinline int follow_push(weft_pool *pool, struct weft__worker *worker)
+{
+	struct weft__hold *hold = &worker->self->hold;
+
+	if (atomic_load_relaxed(&pool->idle) != 0 && atomic_load_relaxed(&pool->searching) == 0)
+		weft__pool_wake_slow(pool);
+	if (hold->wish != 0 && hold->depth == 0)
+		weft__hold_fulfil(hold);
 	return 0;
 }
 
 /* A plain task from inside that finds no credit, or no room in the last chunk. */
-static weft__noinline int submit_inside(weft_pool *pool, struct weft__worker *worker,
-					weft_function *function, void *arg)
+static int submit_to_own(weft_pool *pool, struct weft__worker *worker, weft_function *function,
+			 void *arg)
 {
 	struct weft__submission submission = {
 		.pool = pool,
@@ -234,6 +260,21 @@ static weft__noinline int submit_inside(weft_pool *pool, struct weft__worker *wo
 	return here ? weft__submit_run_here(&submission) : weft__submit_slow(&submission);
 }
 
+static weft__noinline int submit_plain(weft_pool *pool, struct weft__worker *worker,
+				       weft_function *function, void *arg)
+{
+	uint32_t was_inside = weft__grip_enter(worker, &worker->grip);
+	int error;
+
+	if (worker->seat != NULL)
+		error = submit_to_own(pool, worker, function, arg);
+	else
+		error = submit_inside_or_not(pool, worker, function, arg, NULL, pool->when_full,
+					     WEFT_FOREVER, NULL);
+	weft__grip_leave(&worker->grip, was_inside);
+	return error;
+}
+
 static weft__noinline int submit_any(weft_pool *pool, weft_function *function, void *arg,
 				     const weft_task_options *options, weft_task **out_task)
 {
@@ -248,16 +289,17 @@ int weft_pool_submit(weft_pool *pool, weft_function *function, void *arg,
 	struct weft__worker *worker = worker_of(pool);
 
 	if (unlikely(worker == NULL || options != NULL || out_task != NULL || function == NULL ||
-		     worker->seat == NULL || pool->route != WEFT_ROUTE_SHARED))
+		     pool->route != WEFT_ROUTE_SHARED))
 		return submit_any(pool, function, arg, options, out_task);
-	if (unlikely(!weft__own_push(pool, worker, worker->seat, function, arg)))
-		return submit_inside(pool, worker, function, arg);
+	if (unlikely(!weft__own_push(pool, worker, function, arg)))
+		return submit_plain(pool, worker, function, arg);
 	/* IDLE: as weft__pool_wake; only where there is a heavy barrier was it pushed */
 	atomic_compiler_barrier();
-	if (likely(atomic_load_relaxed(&pool->idle) == 0 ||
-		   atomic_load_relaxed(&pool->searching) != 0))
+	if (likely((atomic_load_relaxed(&pool->idle) == 0 ||
+		    atomic_load_relaxed(&pool->searching) != 0) &&
+		   worker->self->hold.wish == 0))
 		return 0;
-	return wake_slow(pool);
+	return follow_push(pool, worker);
 }
 
 int weft_pool_submit_try(weft_pool *pool, weft_function *function, void *arg,

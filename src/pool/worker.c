@@ -8,9 +8,9 @@
 #include "pool/own.h"
 #include "pool/pool.h"
 
-/* A light worker's default: tasks that wait for tasks that wait … run on one stack. Reserved, not
- * used. */
-#define LIGHT_STACK_BYTES ((size_t)1 << 20)
+/* The default of a light or user worker: tasks that wait for tasks that wait … run on one stack.
+ * Reserved, not used. */
+#define STACK_BYTES ((size_t)1 << 20)
 #define STACK_KEPT_MAX ((size_t)64 << 10)
 
 static void blocking_begin(void *arg)
@@ -23,7 +23,8 @@ static void blocking_end(void *arg)
 	weft__seat_regain(arg);
 }
 
-const struct weft__blocking_table weft__pool_blocking_table = { blocking_begin, blocking_end };
+const struct weft__blocking_table weft__pool_blocking_table = { blocking_begin, blocking_end,
+								weft__grip_seen };
 
 bool weft__worker_has_stack(const struct weft__worker *worker)
 {
@@ -34,6 +35,17 @@ bool weft__worker_has_stack(const struct weft__worker *worker)
 	return left > (kept < STACK_KEPT_MAX ? kept : STACK_KEPT_MAX);
 }
 
+/* The program's function; meanwhile the worker may lose its seat. */
+static weft__always_inline int call(struct weft__worker *worker, weft_function *function, void *arg)
+{
+	int result;
+
+	weft__grip_leave(&worker->grip, 0);
+	result = function(arg);
+	(void)weft__grip_enter(worker, &worker->grip);
+	return result;
+}
+
 static int run_in(struct weft__worker *worker, struct weft_task *task, weft_function *function,
 		  void *arg)
 {
@@ -41,7 +53,7 @@ static int run_in(struct weft__worker *worker, struct weft_task *task, weft_func
 	int result;
 
 	worker->frame = &frame;
-	result = function(arg);
+	result = call(worker, function, arg);
 	worker->frame = frame.outer;
 	return result;
 }
@@ -66,8 +78,10 @@ void weft__worker_run(struct weft__worker *worker, weft_function *function, void
 	uint32_t depth = worker->depth;
 
 	atomic_store_relaxed(&worker->depth, depth + 1);
-	if (likely(depth == 0 || function == weft__task_run))
+	if (function == weft__task_run)
 		function(arg);
+	else if (likely(depth == 0))
+		call(worker, function, arg);
 	else
 		run_in(worker, NULL, function, arg); /* it is not told what the outer one is told */
 	atomic_store_relaxed(&worker->depth, depth);
@@ -77,12 +91,11 @@ void weft__worker_run(struct weft__worker *worker, weft_function *function, void
 /* While the seat's own queue has plain tasks. */
 static void run_own(struct weft__worker *worker)
 {
-	weft_pool *pool = worker->pool;
 	struct weft__job job;
 
-	while (worker->seat != NULL && weft__own_take_plain(pool, worker->seat, &job)) {
+	while (worker->seat != NULL && weft__own_take_plain(worker, &job)) {
 		atomic_store_relaxed(&worker->depth, 1u);
-		job.function(job.arg);
+		call(worker, job.function, job.arg);
 		atomic_store_relaxed(&worker->depth, 0u);
 		atomic_bump(&worker->completed, 1);
 	}
@@ -108,15 +121,61 @@ static void run_tasks(struct weft__worker *worker)
 	}
 }
 
+/* ---- records: never freed, see grip.h */
+
+static struct {
+	uint32_t lock;
+	struct weft__worker *free;
+} records;
+
+static struct weft__worker *take_record(void)
+{
+	const size_t kept = sizeof(struct weft__grip);
+	struct weft__worker *worker;
+
+	weft__spin_lock(&records.lock);
+	worker = records.free;
+	if (worker != NULL)
+		records.free = worker->next_dead;
+	weft__spin_unlock(&records.lock);
+	if (worker == NULL) {
+		worker = aligned_alloc(WEFT__CACHE_LINE, sizeof *worker);
+		if (worker == NULL)
+			return NULL;
+		memset(worker, 0, kept);
+	}
+	memset((char *)worker + kept, 0, sizeof *worker - kept);
+	atomic_store_relaxed(&worker->grip.inside, 1u);
+	return worker;
+}
+
+static void give_record(struct weft__worker *worker)
+{
+	weft__spin_lock(&records.lock);
+	worker->next_dead = records.free;
+	records.free = worker;
+	weft__spin_unlock(&records.lock);
+}
+
+/* ---- */
+
 void weft__worker_join_dead(struct weft__worker *dead)
 {
 	while (dead != NULL) {
 		struct weft__worker *next = dead->next_dead;
 
 		weft_thread_join(dead->thread, NULL);
-		free(dead);
+		give_record(dead);
 		dead = next;
 	}
+}
+
+/* Whoever sees it from now on sees nobody; whoever has seen it holds the pool. */
+static void leave_host(struct weft__grip *grip)
+{
+	weft__spin_lock(&grip->guard);
+	grip->host = NULL;
+	weft__spin_unlock(&grip->guard);
 }
 
 /* Its last words. Whoever finds it among the dead joins its thread: the one that ends next, or the
@@ -127,7 +186,9 @@ static void end_worker(struct weft__worker *worker)
 	struct weft__wakes wakes = { NULL, NULL };
 	struct weft__worker *dead = NULL;
 
-	worker->self->blocking_table = NULL;
+	atomic_store_relaxed(&worker->self->blocking_table,
+			     (const struct weft__blocking_table *)NULL);
+	leave_host(&worker->grip);
 	weft__spin_lock(&pool->lock);
 	weft__list_remove(&worker->all);
 	if (worker->home != NULL)
@@ -158,8 +219,11 @@ static int worker_main(void *arg)
 
 	worker->self = self;
 	worker->thread = self;
-	self->blocking_arg = worker;
-	self->blocking_table = &weft__pool_blocking_table;
+	weft__spin_lock(&worker->grip.guard);
+	worker->grip.host = pool;
+	weft__spin_unlock(&worker->grip.guard);
+	atomic_store_relaxed(&self->blocking_arg, (void *)worker);
+	atomic_store_release(&self->blocking_table, &weft__pool_blocking_table); /* TELL */
 	weft__spin_lock(&pool->lock);
 	weft__list_push(&pool->workers_all, &worker->all);
 	if (worker->seat == NULL)
@@ -187,13 +251,12 @@ int weft__worker_start(weft_pool *pool, struct weft__seat *seat, struct weft__se
 		.stack_bytes = pool->stack_bytes,
 		.sched = pool->sched,
 	};
-	struct weft__worker *worker = aligned_alloc(WEFT__CACHE_LINE, sizeof *worker);
+	struct weft__worker *worker = take_record();
 	weft_thread *thread;
 	int error;
 
 	if (worker == NULL)
 		return -ENOMEM;
-	memset(worker, 0, sizeof *worker);
 	weft__list_init(&worker->rest);
 	weft__list_init(&worker->all);
 	worker->pool = pool;
@@ -201,8 +264,8 @@ int weft__worker_start(weft_pool *pool, struct weft__seat *seat, struct weft__se
 	worker->searching = searching;
 	worker->is_spare = seat == NULL;
 	worker->has_rested = seat != NULL; /* its seat waits for no first look of its home */
-	if (pool->kind == WEFT_LIGHT && options.stack_bytes == 0)
-		options.stack_bytes = LIGHT_STACK_BYTES;
+	if (pool->kind != WEFT_KERNEL && options.stack_bytes == 0)
+		options.stack_bytes = STACK_BYTES;
 	if (home != NULL) {
 		weft__spin_lock(&pool->lock);
 		weft__seat_settle(home, worker);
@@ -211,7 +274,7 @@ int weft__worker_start(weft_pool *pool, struct weft__seat *seat, struct weft__se
 	error = weft_thread_spawn(worker_main, worker, &options, &thread);
 	if (error < 0) {
 		unsettle(worker);
-		free(worker);
+		give_record(worker);
 	}
 	return error;
 }

@@ -10,12 +10,12 @@
 #include <weft/blocking.h>
 
 #include "base/panic.h"
-#include "sched/engine.h"
+#include "sched/enter.h"
 #include "sys/spin.h"
 
 /* With the lock held: one that can be offered a processor; best one that sleeps on its word. NULL:
  * none. */
-static struct weft__carrier *find_spare(struct weft_sched *sched)
+static struct weft__carrier *find_spare(struct weft_sched *sched, bool or_in_poller)
 {
 	struct weft__carrier *in_poller = NULL;
 
@@ -25,18 +25,40 @@ static struct weft__carrier *find_spare(struct weft_sched *sched)
 		/* One that was offered a processor is free again when that was taken back before it
 		 * woke; not when it has it. */
 		if (spare->given != NULL && (atomic_load_relaxed(&spare->given->owner) &
-					     ~WEFT__OWNER_IDLE) == (uintptr_t)spare)
+					     ~WEFT__OWNER_BITS) == (uintptr_t)spare)
 			continue;
 		if (!spare->in_poller)
 			return spare;
 		in_poller = spare;
 	}
-	return in_poller;
+	return or_in_poller ? in_poller : NULL;
+}
+
+struct weft__carrier *weft__spare_on_word(struct weft_sched *sched)
+{
+	return find_spare(sched, false);
+}
+
+/* The ring may wake another, who holds a processor: he finds work, or sleeps again. And who comes out
+ * without a processor passes it on as long as anybody is in there (weft__search_end). */
+bool weft__spare_rouse(struct weft_sched *sched)
+{
+	struct weft__carrier *spare;
+	bool found;
+
+	weft__spin_lock(&sched->lock);
+	spare = find_spare(sched, true);
+	found = spare != NULL && spare->in_poller;
+	weft__spin_unlock(&sched->lock);
+	if (found)
+		weft__wake_idle_global(sched);
+	return found;
 }
 
 static bool has_something(struct weft__processor *processor)
 {
 	return weft__runq_count(&processor->queue) != 0 ||
+	       weft__runq_count(&processor->spent) != 0 ||
 	       atomic_load_relaxed(&processor->queue.hot) != NULL ||
 	       atomic_load_relaxed(&processor->wheel.count) != 0;
 }
@@ -46,16 +68,16 @@ static bool has_something(struct weft__processor *processor)
  * spare has woken we take it again (owner word), and the next bracket finds that spare still on its
  * way and offers it to the same one. So a series of short calls costs one wake.
  */
-static bool offer(struct weft__carrier *carrier, struct weft__processor *processor)
+bool weft__offer(struct weft__carrier *carrier, struct weft__processor *processor, bool in_poller)
 {
 	struct weft_sched *sched = carrier->sched;
 	struct weft__carrier *spare;
 	bool wake = false, ring = false;
 
 	weft__spin_lock(&sched->lock);
-	spare = find_spare(sched);
+	spare = find_spare(sched, in_poller);
 	if (spare != NULL) {
-		carrier->processor = NULL;
+		atomic_store_relaxed(&carrier->processor, NULL);
 		ring = spare->in_poller && has_something(processor);
 		wake = !spare->in_poller && atomic_load_relaxed(&spare->wake_word) == 0;
 		if (spare->in_poller)
@@ -76,6 +98,21 @@ static bool offer(struct weft__carrier *carrier, struct weft__processor *process
 	return spare != NULL;
 }
 
+/* It is nobody's until the monitor gives it to the carrier that the maker makes, or somebody who has
+ * none takes it. */
+static void leave_behind(struct weft__carrier *carrier, struct weft__processor *processor)
+{
+	bool ring = has_something(processor);
+
+	weft__live_flush(processor);
+	atomic_store_relaxed(&carrier->processor, NULL);
+	atomic_store_relaxed(&processor->attended_ns, WEFT_FOREVER);
+	atomic_store_release(&processor->owner, WEFT__OWNER_IDLE); /* OWNER */
+	if (ring)
+		weft__wake_idle_global(carrier->sched);
+}
+
+/* Only a scheduler without a monitor makes its own spare: that may wait for the C library. */
 static void hand_off(struct weft_thread *self)
 {
 	struct weft__carrier *carrier = self->carrier;
@@ -83,11 +120,17 @@ static void hand_off(struct weft_thread *self)
 
 	carrier->last = processor;
 	atomic_bump(&processor->hand_offs, 1);
-	if (offer(carrier, processor))
+	if (weft__offer(carrier, processor, true))
 		return;
-	if (atomic_load_relaxed(&carrier->sched->carrier_count) >= WEFT__CARRIERS_MAX)
+	if (!carrier->sched->is_reborn) {
+		/* At the bound its neighbours wait: no worse than an undeclared call. */
+		if (weft__maker_ask(carrier->sched))
+			leave_behind(carrier, processor);
+		return;
+	}
+	if (atomic_load_relaxed(&carrier->sched->carrier_count) >= carrier->sched->carriers_max)
 		return; /* its neighbours wait: no worse than an undeclared call */
-	carrier->processor = NULL;
+	atomic_store_relaxed(&carrier->processor, NULL);
 	/* If none could be made we have it again, or somebody else has: either will do. */
 	(void)weft__carrier_start(carrier->sched, processor, carrier);
 }
@@ -95,6 +138,7 @@ static void hand_off(struct weft_thread *self)
 void weft_blocking_begin(void)
 {
 	struct weft_thread *self = weft__self();
+	uint32_t was_inside;
 
 	if (self->blocking == UINT8_MAX)
 		weft__panic("weft_blocking_begin: nested more than %d deep", UINT8_MAX);
@@ -103,9 +147,12 @@ void weft_blocking_begin(void)
 		return;
 	if (self->blocking_table != NULL)
 		self->blocking_table->begin(self->blocking_arg);
-	if (!weft__thread_is_kernel(self) && !self->sched->strict &&
-	    self->carrier->processor != NULL)
+	if (weft__thread_is_kernel(self) || self->sched->strict)
+		return;
+	was_inside = weft__enter(self);
+	if (self->carrier->processor != NULL)
 		hand_off(self);
+	weft__leave(self, was_inside);
 }
 
 /* A wait between the brackets ended: with a processor, which the rest of the call is not to
@@ -127,9 +174,9 @@ static bool take(struct weft__carrier *carrier, struct weft__processor *processo
 	if ((owner & WEFT__OWNER_IDLE) == 0 ||
 	    !atomic_cas_acq_rel(&processor->owner, &owner, (uintptr_t)carrier))
 		return false;
-	carrier->processor = processor;
+	atomic_store_relaxed(&carrier->processor, processor);
 	/* It held the processor in the poller, and will find out when it wakes. */
-	if (!sleeper->is_spare) {
+	if (sleeper != NULL && !sleeper->is_spare) {
 		sleeper->is_spare = true;
 		sleeper->in_poller = true;
 		weft__list_push(&sched->spares, &sleeper->spare);
@@ -151,6 +198,27 @@ static bool take_idle(struct weft__carrier *carrier)
 	return taken;
 }
 
+void weft__owner_return(struct weft_thread *self)
+{
+	if (!take_idle(self->carrier))
+		weft__switch_to(self, &self->carrier->loop, WEFT__AFTER_GLOBAL);
+	else if (self->blocking != 0)
+		weft__monitor_busy();
+	else
+		/* Who lost a processor by blocking may block again, and the monitor, to which
+		 * all was idle until now, would look in ten milliseconds. */
+		weft__monitor_ring();
+}
+
+static void return_from_call(struct weft_thread *self)
+{
+	uint32_t was_inside = weft__enter(self);
+
+	if (self->carrier->processor == NULL)
+		weft__owner_return(self);
+	weft__leave(self, was_inside);
+}
+
 void weft_blocking_end(void)
 {
 	struct weft_thread *self = weft__self();
@@ -158,11 +226,43 @@ void weft_blocking_end(void)
 	if (self->blocking == 0)
 		weft__panic("weft_blocking_end: without weft_blocking_begin");
 	if (self->blocking == 1) {
-		if (!weft__thread_is_kernel(self) && self->carrier->processor == NULL &&
-		    !take_idle(self->carrier))
-			weft__switch_to(self, &self->carrier->loop, WEFT__AFTER_GLOBAL);
+		if (!weft__thread_is_kernel(self))
+			return_from_call(self);
 		if (self->blocking_table != NULL)
 			self->blocking_table->end(self->blocking_arg);
 	}
 	atomic_store_relaxed(&self->blocking, (uint8_t)(self->blocking - 1));
+}
+
+/*
+ * The short brackets only say so: an odd count that the monitor sees twice is a call that lasts.
+ * The count is the thread's, for a thread that is switched away between the brackets and the call
+ * goes on elsewhere.
+ */
+void weft_syscall_enter(void)
+{
+	struct weft_thread *self = weft__arch_self();
+
+	if (likely(self != NULL))
+		atomic_bump(&self->calls, 1);
+}
+
+void weft_syscall_leave(void)
+{
+	struct weft_thread *self = weft__arch_self();
+	struct weft__carrier *carrier;
+	struct weft__processor *processor;
+
+	if (unlikely(self == NULL))
+		return;
+	atomic_bump(&self->calls, 1);
+	carrier = self->carrier;
+	if (carrier == NULL)
+		return;
+	/* A hint, for we may be switched away between any two of these; the entry makes sure. */
+	processor = atomic_load_relaxed(&carrier->processor);
+	if (unlikely(processor == NULL ||
+		     atomic_load_relaxed(&processor->owner) != (uintptr_t)carrier) &&
+	    self->blocking == 0)
+		return_from_call(self);
 }

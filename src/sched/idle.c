@@ -27,13 +27,14 @@
  *
  * Deadlines: a sleeping carrier fires its own processor's timers to the nanosecond; those of the
  * others, in case that they are busy, GRACE later; of one that is held by a sleeper who does not
- * know of them, at once.
+ * know of them, at once. That is the duty of whoever slept last: when he wakes he fires it, or wakes
+ * another for it (DUTY).
  *
  * models/idle.pml is this protocol, with the variants that fail.
  */
 #include "base/panic.h"
 #include "mem/stack.h"
-#include "sched/engine.h"
+#include "sched/enter.h"
 #include "sys/spin.h"
 
 #define GRACE_NS (10 * WEFT_MS)
@@ -42,6 +43,8 @@
 #define LOOK_LONG_NS (100 * WEFT_US) /* between two looks around: too long */
 #define LOOK_SHORT_NS (25 * WEFT_US)
 #define POLL_EVERY_NS (100 * WEFT_US)
+/* One of them is the spent thread's own turn: the others have the rest. */
+#define SPENT_SLICES 4
 
 void weft__wake_slow(struct weft_sched *sched)
 {
@@ -51,12 +54,22 @@ void weft__wake_slow(struct weft_sched *sched)
 		weft__poller_ring(&sched->poller);
 }
 
+/* What it was. */
+static uint32_t searching_less(struct weft_sched *sched)
+{
+	uint32_t before = atomic_sub_acq_rel(&sched->searching, 1);
+
+	/* The ring at the end is not counted. */
+	weft__assert(before != 0 || atomic_load_acquire(&sched->stopping));
+	return before;
+}
+
 void weft__search_end(struct weft__carrier *carrier)
 {
 	struct weft_sched *sched = carrier->sched;
 
 	carrier->searching = false;
-	if (atomic_sub_acq_rel(&sched->searching, 1) != 1)
+	if (searching_less(sched) != 1)
 		return;
 	/*
 	 * IDLE: searching before idle. Not the light one, which orders us with the sleeper's heavy
@@ -104,14 +117,16 @@ static void poll_now(struct weft__processor *processor, struct weft__carrier *ca
 		carrier->searching = true;
 		weft__search_end(carrier);
 	} else {
-		atomic_sub_acq_rel(&processor->sched->searching, 1);
+		searching_less(processor->sched);
 	}
 }
 
 void weft__look_around(struct weft__processor *processor)
 {
+	/* Who calls is inside, so the monitor's mark, if there is one, goes again. */
 	struct weft__carrier *carrier =
-		(struct weft__carrier *)atomic_load_relaxed(&processor->owner);
+		(struct weft__carrier *)(atomic_load_relaxed(&processor->owner) &
+					 ~WEFT__OWNER_BITS);
 	int64_t now_ns = weft__sys_now();
 	int64_t passed_ns = now_ns - processor->clock_ns;
 	struct weft_thread *thread;
@@ -122,6 +137,11 @@ void weft__look_around(struct weft__processor *processor)
 		processor->check_every *= 2;
 	processor->check_at = processor->switches + processor->check_every;
 	atomic_store_relaxed(&processor->clock_ns, now_ns);
+	/* However late a tick makes a turn end: the others have theirs in between. */
+	processor->spent_due = weft__runq_count(&processor->spent) != 0 &&
+			       processor->switches > processor->spent_at + 1 &&
+			       now_ns - processor->spent_ns >
+				       SPENT_SLICES * processor->sched->slice_ns;
 	if (weft__wheel_next(&processor->wheel) <= now_ns)
 		fire(carrier, &processor->wheel, now_ns);
 	if (atomic_load_relaxed(&processor->sched->poller.fds) != 0 &&
@@ -205,6 +225,11 @@ static struct weft_thread *steal_from(struct weft__processor *self, struct weft_
 		atomic_bump(&self->steals, count);
 		return weft__runq_pop(&self->queue);
 	}
+	count = weft__runq_steal(&other->spent, &self->spent);
+	if (count != 0) {
+		atomic_bump(&self->steals, count);
+		return weft__runq_pop(&self->spent);
+	}
 	if (weft__wheel_next(&other->wheel) <= self->clock_ns &&
 	    fire(carrier, &other->wheel, self->clock_ns) != 0) {
 		thread = weft__runq_pop(&self->queue);
@@ -241,9 +266,11 @@ static bool work_is_there(struct weft_sched *sched)
 	if (atomic_load_acquire(&sched->global_count) != 0)
 		return true;
 	for (unsigned i = 0; i < sched->processor_count; i++) {
-		struct weft__runq *queue = &sched->processors[i]->queue;
+		struct weft__processor *processor = sched->processors[i];
 
-		if (weft__runq_count(queue) != 0 || atomic_load_acquire(&queue->hot) != NULL)
+		if (weft__runq_count(&processor->queue) != 0 ||
+		    atomic_load_acquire(&processor->queue.hot) != NULL ||
+		    weft__runq_count(&processor->spent) != 0)
 			return true;
 	}
 	return false;
@@ -291,6 +318,18 @@ static int64_t sleep_until(struct weft__carrier *carrier)
 	return until_ns;
 }
 
+/* Whether a timer would be forgotten if nobody slept until then, or looked. */
+static bool is_duty_left(struct weft_sched *sched)
+{
+	for (unsigned i = 0; i < sched->processor_count; i++) {
+		int64_t next_ns = weft__wheel_next(&sched->processors[i]->wheel);
+
+		if (next_ns != WEFT_FOREVER && is_unattended(sched->processors[i], next_ns))
+			return true;
+	}
+	return false;
+}
+
 /*
  * Gives the processor up for a sleep until then; returns until when. A timer that another puts into
  * its wheel meanwhile: he rings, and who takes the ring looks at the owner word. Either that is not
@@ -323,7 +362,7 @@ static bool sleep_idle(struct weft__carrier *carrier)
 	atomic_add_acq_rel(&sched->idle, 1);
 	carrier->searching = false;
 	if (was_searching)
-		atomic_sub_acq_rel(&sched->searching, 1);
+		searching_less(sched);
 	if (sched->processor_count > 1)
 		weft__sys_heavy_barrier(); /* IDLE */
 	else
@@ -334,9 +373,13 @@ static bool sleep_idle(struct weft__carrier *carrier)
 
 		atomic_bump(&processor->polls, 1);
 		until_ns = let_go(carrier, until_ns);
+		if (carrier->watch != NULL)
+			weft__sys_watch_pause(carrier->watch);
 		weft__poller_wait(&sched->poller, until_ns, &batch);
+		if (carrier->watch != NULL)
+			weft__sys_watch_resume(carrier->watch);
 		if (!atomic_cas_acq_rel(&processor->owner, &mine, (uintptr_t)carrier)) /* OWNER */
-			carrier->processor = NULL;
+			atomic_store_relaxed(&carrier->processor, NULL);
 		else if (carrier->is_spare)
 			weft__carrier_keep(carrier);
 	} else if (sched->processor_count > 1) {
@@ -345,10 +388,18 @@ static bool sleep_idle(struct weft__carrier *carrier)
 		atomic_add_acq_rel(&sched->searching, 1);
 		carrier->searching = true;
 	}
+	weft__monitor_busy();
 	atomic_sub_acq_rel(&sched->idle, 1);
 	/* Only now: threads are made ready on the processor, if that is still ours. (OWNER) */
-	if (weft__poller_deliver(&batch))
+	if (weft__poller_deliver(&batch)) {
 		carrier->searching = true;
+	} else if (!carrier->searching && is_duty_left(sched)) {
+		/* DUTY: we may have been the one who slept until then. A searcher fires it, or
+		 * search_end wakes the next sleeper, who sees it; also when we have lost our
+		 * processor, or find something else to run. */
+		atomic_add_acq_rel(&sched->searching, 1);
+		carrier->searching = true;
+	}
 	return carrier->processor != NULL;
 }
 

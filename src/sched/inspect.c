@@ -10,6 +10,7 @@
 
 #include "mem/stack.h"
 #include "sched/engine.h"
+#include "sched/fork.h"
 
 /* An ended thread that nobody has joined names a carrier that may be gone; one that has not ended
  * does not, while we hold. (WALK) */
@@ -35,7 +36,7 @@ static weft__racy bool read_thread(const struct weft_thread *thread, weft_thread
 	const char *reason;
 
 	out->id = atomic_load_acquire(&thread->id);
-	if (out->id == 0)
+	if (out->id == 0 || weft__fork_has_lost(thread))
 		return false;
 	memcpy(out->name, thread->name, sizeof out->name);
 	out->name[sizeof out->name - 1] = '\0';
@@ -148,10 +149,10 @@ struct processor_visitor {
 static uint64_t current_of(uintptr_t owner)
 {
 	const struct weft__carrier *carrier =
-		(const struct weft__carrier *)(owner & ~WEFT__OWNER_IDLE);
+		(const struct weft__carrier *)(owner & ~WEFT__OWNER_BITS);
 	const struct weft_thread *current;
 
-	if (owner & WEFT__OWNER_IDLE)
+	if ((owner & WEFT__OWNER_IDLE) || carrier == NULL) /* none: see fork.c */
 		return 0;
 	current = atomic_load_relaxed(&carrier->current);
 	return current != NULL ? atomic_load_relaxed(&current->id) : 0; /* a loop has no id */
@@ -169,7 +170,7 @@ static int visit_processors(void *arg, struct weft_sched *sched)
 		uintptr_t owner = atomic_load_acquire(&processor->owner);
 		weft_processor_info info = {
 			.index = i,
-			.state = owner & WEFT__OWNER_IDLE ? "idle" : "running",
+			.state = (owner & WEFT__OWNER_IDLE) || owner == 0 ? "idle" : "running",
 			.current_id = current_of(owner),
 			.queued = weft__runq_count(&processor->queue),
 			.timers = atomic_load_relaxed(&processor->wheel.count),

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/panic.h"
-#include "sched/engine.h"
+#include "sched/fork.h"
 #include "sys/spin.h"
 
 #define STACK_BYTES ((size_t)8 << 20)
@@ -62,6 +62,15 @@ int weft__kernel_walk(int (*visit)(void *arg, struct weft_thread *thread), void 
 		}
 	weft__spin_unlock(&registry.lock);
 	return result;
+}
+
+void weft__kernel_forked(struct weft_thread *self)
+{
+	registry.lock = 0;
+	weft__list_init(&registry.all);
+	registry.ready = true;
+	if (self != NULL)
+		weft__list_push(&registry.all, &self->all);
 }
 
 /* ---- foreign ones */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Park and ready; see park.h. */
 #include "base/panic.h"
-#include "sched/engine.h"
+#include "sched/enter.h"
+#include "sched/fork.h"
 
 /* A code is -4095 to 4095 and fits 14 bits. */
 #define CODE_BIAS 8192
@@ -38,6 +39,8 @@ enum weft__claim weft__claim(struct weft_thread *thread, uint64_t ticket, int co
 	const uint64_t parked = ticket - WEFT__ARMED + WEFT__PARKED;
 	uint64_t seen = atomic_load_relaxed(&thread->park);
 
+	if (weft__fork_has_lost(thread))
+		return WEFT__CLAIM_LOST;
 	/* ARMED may become PARKED between the two, once. */
 	if (seen == ticket && atomic_cas_acq_rel(&thread->park, &seen, notified(ticket, code)))
 		return WEFT__CLAIM_RUNNING;
@@ -142,7 +145,8 @@ static void note_wait(struct weft_thread *self, const char *reason, int64_t sinc
 	atomic_store_release(&self->reason, reason);
 }
 
-/* Between blocking brackets, without a processor, any wheel of the scheduler serves. */
+/* Without a processor (between blocking brackets, or it was taken) any wheel of the scheduler
+ * serves. */
 static void light_park_bare(struct weft_thread *self, uint64_t ticket, const char *reason,
 			    int64_t deadline_ns)
 {
@@ -154,15 +158,33 @@ static void light_park_bare(struct weft_thread *self, uint64_t ticket, const cha
 	weft__switch_away(self, WEFT__AFTER_PARK);
 }
 
-static void light_park(struct weft_thread *self, uint64_t ticket, const char *reason,
-		       int64_t deadline_ns)
+static void light_park(struct weft_thread *self, struct weft__processor *processor, uint64_t ticket,
+		       const char *reason, int64_t deadline_ns)
 {
-	struct weft__processor *processor = self->carrier->processor;
-
 	note_wait(self, reason, processor->clock_ns);
 	if (deadline_ns != WEFT_FOREVER)
 		weft__timer_add(&processor->wheel, self, ticket, deadline_ns);
 	weft__switch_away(self, WEFT__AFTER_PARK);
+}
+
+static void user_park(struct weft_thread *self, uint64_t ticket, const char *reason,
+		      int64_t deadline_ns)
+{
+	struct weft__processor *processor;
+	uint32_t was_inside = weft__enter_on(self, &processor);
+	bool is_bare = processor == NULL;
+
+	self->hold.wish = 0; /* this is what it asks for */
+	if (unlikely(is_bare))
+		light_park_bare(self, ticket, reason, deadline_ns);
+	else
+		light_park(self, processor, ticket, reason, deadline_ns);
+	if (deadline_ns != WEFT_FOREVER)
+		weft__timer_cancel(self);
+	atomic_store_relaxed(&self->reason, NULL);
+	if (unlikely(is_bare))
+		weft__blocking_resume(self);
+	weft__leave(self, was_inside);
 }
 
 /* Ends the wait: takes the code, and forgets. */
@@ -178,25 +200,16 @@ static int end_wait(struct weft_thread *self)
 int weft__park(struct weft_thread *self, const char *reason, int64_t deadline_ns)
 {
 	uint64_t park = atomic_load_acquire(&self->park);
-	bool is_bare = false;
 
 	if (WEFT__PARK_STATE(park) != WEFT__ARMED)
 		return end_wait(self); /* a waker was quicker */
 	if (unlikely(weft__thread_is_kernel(self))) {
 		note_wait(self, reason, weft__sys_now());
 		kernel_park(self, deadline_ns);
+		atomic_store_relaxed(&self->reason, NULL);
 	} else {
-		is_bare = self->carrier->processor == NULL;
-		if (unlikely(is_bare))
-			light_park_bare(self, park, reason, deadline_ns);
-		else
-			light_park(self, park, reason, deadline_ns);
-		if (deadline_ns != WEFT_FOREVER)
-			weft__timer_cancel(self);
+		user_park(self, park, reason, deadline_ns);
 	}
-	atomic_store_relaxed(&self->reason, NULL);
-	if (unlikely(is_bare))
-		weft__blocking_resume(self);
 	return end_wait(self);
 }
 
@@ -218,23 +231,29 @@ static void ready_at(struct weft_thread *thread, bool hot)
 	struct weft_sched *sched = thread->sched;
 	struct weft_thread *self;
 	struct weft__processor *processor;
+	uint32_t was_inside;
 
 	if (unlikely(sched == NULL)) {
 		ready_kernel(thread);
 		return;
 	}
 	self = weft__arch_self();
-	processor = self != NULL ? weft__processor_self(self) : NULL;
-	if (likely(processor != NULL && processor->sched == sched)) {
+	if (unlikely(self == NULL || self->sched != sched)) {
+		weft__global_visit(sched, thread);
+		return;
+	}
+	was_inside = weft__enter_on(self, &processor);
+	if (likely(processor != NULL)) {
 		if (hot && !self->is_loop)
 			weft__enqueue_hot(processor, thread);
 		else
 			weft__enqueue(processor, thread);
 		if (sched->processor_count > 1)
 			weft__wake_idle(sched);
-		return;
+	} else {
+		weft__global_visit(sched, thread);
 	}
-	weft__global_visit(sched, thread);
+	weft__leave(self, was_inside);
 }
 
 void weft__ready(struct weft_thread *thread)

@@ -32,6 +32,8 @@ struct weft__poller_events {
 	/* WEFT__POLL_ bits of sys.h; tags are below 2^63 */
 	void (*event)(uint64_t tag, uint32_t ready);
 	void (*closing)(struct weft__poller *poller); /* the poller goes away: forget it */
+	/* in fork's child: no poller is left, nobody waits, and what was held is free */
+	void (*forked)(void);
 };
 extern const struct weft__poller_events *weft__poller_events;
 

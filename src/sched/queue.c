@@ -32,6 +32,29 @@ void weft__global_visit(struct weft_sched *sched, struct weft_thread *thread)
 	atomic_sub_acq_rel(&sched->visitors, 1);
 }
 
+struct weft_thread *weft__global_take_stopped(struct weft_sched *sched)
+{
+	struct weft_thread *previous = NULL, *thread;
+
+	weft__spin_lock(&sched->lock);
+	thread = sched->global_first;
+	while (thread != NULL && thread->stopped_with == NULL) {
+		previous = thread;
+		thread = thread->next;
+	}
+	if (thread != NULL) {
+		if (previous != NULL)
+			previous->next = thread->next;
+		else
+			sched->global_first = thread->next;
+		if (thread->next == NULL)
+			sched->global_last = previous;
+		atomic_store_relaxed(&sched->global_count, sched->global_count - 1);
+	}
+	weft__spin_unlock(&sched->lock);
+	return thread;
+}
+
 struct weft_thread *weft__global_take(struct weft__processor *processor)
 {
 	struct weft_sched *sched = processor->sched;
@@ -71,7 +94,10 @@ struct weft_thread *weft__global_take(struct weft__processor *processor)
 
 void weft__enqueue(struct weft__processor *processor, struct weft_thread *thread)
 {
-	if (unlikely(!weft__runq_push(&processor->queue, thread)))
+	struct weft__runq *queue = unlikely(thread->is_spent) ? &processor->spent
+							      : &processor->queue;
+
+	if (unlikely(!weft__runq_push(queue, thread)))
 		weft__global_push(processor->sched, thread);
 }
 

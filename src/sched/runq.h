@@ -96,6 +96,28 @@ static inline struct weft_thread *weft__runq_pop(struct weft__runq *queue)
 	return thread;
 }
 
+/* Owner, alone. Pops one and pushes another, for which there is room then. NULL: empty, nothing was
+ * pushed. The two that follow: *out_ahead. */
+static weft__always_inline struct weft_thread *weft__runq_turn(struct weft__runq *queue,
+							       struct weft_thread *thread,
+							       struct weft_thread *out_ahead[2])
+{
+	uint64_t head = queue->head, tail = queue->tail;
+	struct weft__ring *ring = queue->ring;
+	uint32_t mask = ring->mask;
+	struct weft_thread *next;
+
+	if (head == tail)
+		return NULL;
+	next = ring->slots[head & mask];
+	atomic_store_relaxed(&ring->slots[tail & mask], thread);
+	atomic_store_relaxed(&queue->head, head + 1);
+	atomic_store_release(&queue->tail, tail + 1); /* PUSH */
+	out_ahead[0] = ring->slots[(head + 1) & mask];
+	out_ahead[1] = ring->slots[(head + 2) & mask];
+	return next;
+}
+
 /* Owner. The one that is popped after `skipped` others; NULL: there are not so many. */
 static inline struct weft_thread *weft__runq_peek(struct weft__runq *queue, uint64_t skipped)
 {

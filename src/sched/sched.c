@@ -16,6 +16,7 @@
 #include "base/panic.h"
 #include "mem/stack.h"
 #include "sched/engine.h"
+#include "sched/fork.h"
 #include "sched/overflow.h"
 #include "sys/spin.h"
 
@@ -100,6 +101,11 @@ static int make_processor(struct weft_sched *sched, unsigned index)
 		return error;
 	processor = at;
 	error = weft__runq_init(&processor->queue, sched->processor_count == 1);
+	if (error == 0) {
+		error = weft__runq_init(&processor->spent, sched->processor_count == 1);
+		if (error < 0)
+			weft__runq_fini(&processor->queue);
+	}
 	if (error < 0) {
 		weft__sys_unreserve(processor, bytes);
 		return error;
@@ -109,6 +115,7 @@ static int make_processor(struct weft_sched *sched, unsigned index)
 	processor->check_every = WEFT__CHECK_MAX;
 	processor->check_at = WEFT__CHECK_MAX;
 	processor->clock_ns = weft__sys_now();
+	processor->spent_ns = processor->clock_ns;
 	weft__wheel_init(&processor->wheel, processor->clock_ns);
 	sched->processors[index] = processor;
 	return 0;
@@ -116,13 +123,9 @@ static int make_processor(struct weft_sched *sched, unsigned index)
 
 static void free_processor(struct weft__processor *processor)
 {
-	while (processor->stacks != NULL) {
-		struct weft_thread *thread = processor->stacks;
-
-		processor->stacks = thread->next;
-		weft__stack_give(thread);
-	}
+	weft__stacks_give_back(processor);
 	weft__runq_fini(&processor->queue);
+	weft__runq_fini(&processor->spent);
 	weft__sys_unreserve(processor, (sizeof *processor + WEFT__PAGE - 1) & ~(WEFT__PAGE - 1));
 }
 
@@ -157,7 +160,9 @@ static void await_walkers(void)
 static void take_away(struct weft_sched *sched)
 {
 	struct weft__list *item;
+	bool has_monitor = !sched->strict && !sched->is_reborn;
 
+	weft__monitor_remove(sched);
 	weft__spin_lock(&sched->lock);
 	atomic_store_release(&sched->stopping, true);
 	weft__list_for(link, &sched->spares)
@@ -168,8 +173,11 @@ static void take_away(struct weft_sched *sched)
 	 * of spares). */
 	weft__list_for(link, &sched->carriers)
 		weft__sys_thread_join(container_of(link, struct weft__carrier, all)->kernel_thread);
+	while ((item = weft__list_pop(&sched->dying)) != NULL)
+		weft__carrier_bury(container_of(item, struct weft__carrier, all));
 	await_walkers();
-	while ((item = weft__list_pop(&sched->carriers)) != NULL) {
+	while ((item = weft__list_pop(&sched->carriers)) != NULL ||
+	       (item = weft__list_pop(&sched->retired)) != NULL) {
 		struct weft__carrier *carrier = container_of(item, struct weft__carrier, all);
 
 		weft__sys_unreserve(carrier,
@@ -182,6 +190,18 @@ static void take_away(struct weft_sched *sched)
 		if (sched->processors[i] != NULL)
 			free_processor(sched->processors[i]);
 	weft__sys_unreserve(sched, sched->bytes);
+	if (has_monitor)
+		weft__monitor_end();
+}
+
+/* A quarter of what the system lets this process have, 10,000 at most. */
+static unsigned default_carriers(unsigned processors)
+{
+	unsigned limit = weft__sys_thread_limit() / 4;
+
+	if (limit > WEFT__CARRIERS_MAX)
+		limit = WEFT__CARRIERS_MAX;
+	return limit < 2 * processors ? 2 * processors : limit;
 }
 
 static int start(struct weft_sched *sched)
@@ -199,13 +219,18 @@ static int make(const weft_sched_options *options, const char *name, struct weft
 {
 	unsigned count = options != NULL ? options->processors : 0;
 	bool strict = options != NULL && options->strict;
+	int64_t slice_ns = options != NULL ? options->slice_ns : 0;
 	struct weft_sched *sched;
 	size_t bytes;
 	void *at;
 	int error;
 
-	if (count > WEFT__PROCESSORS_MAX || (strict && count > 1))
+	if (count > WEFT__PROCESSORS_MAX || (strict && count > 1) ||
+	    (slice_ns != 0 && slice_ns < WEFT__SLICE_MIN_NS) ||
+	    (options != NULL && options->carriers != 0 && options->carriers < count))
 		return -EINVAL;
+	if (slice_ns == 0)
+		slice_ns = strict ? WEFT_FOREVER : WEFT__SLICE_NS;
 	if (strict)
 		count = 1;
 	if (count == 0)
@@ -219,15 +244,32 @@ static int make(const weft_sched_options *options, const char *name, struct weft
 		return error;
 	sched = at;
 	sched->bytes = bytes;
+	sched->fork_count = weft__fork_count;
 	sched->processor_count = count;
 	sched->strict = strict;
+	sched->slice_ns = slice_ns;
+	sched->tick_ns = slice_ns;
+	sched->carriers_max = options != NULL ? options->carriers : 0;
+	if (sched->carriers_max == 0)
+		sched->carriers_max = default_carriers(count);
 	sched->processors = (struct weft__processor **)(sched + 1);
 	weft__list_init(&sched->carriers);
 	weft__list_init(&sched->spares);
+	weft__list_init(&sched->dying);
+	weft__list_init(&sched->retired);
+	weft__list_init(&sched->away);
 	weft__thread_name_copy(
 		sched->name, options != NULL && options->name != NULL ? options->name : name, NULL);
 	error = weft__poller_open(&sched->poller);
 	if (error < 0) {
+		weft__sys_unreserve(sched, bytes);
+		return error;
+	}
+	error = weft__preempt_install();
+	if (error == 0 && !strict)
+		error = weft__monitor_begin();
+	if (error < 0) {
+		weft__poller_close(&sched->poller);
 		weft__sys_unreserve(sched, bytes);
 		return error;
 	}
@@ -236,6 +278,8 @@ static int make(const weft_sched_options *options, const char *name, struct weft
 		take_away(sched);
 		return error;
 	}
+	if (!strict)
+		weft__monitor_add(sched);
 	weft__spin_lock(&registry.lock);
 	if (!registry.ready) {
 		weft__list_init(&registry.all);
@@ -252,7 +296,7 @@ int weft_sched_create(const weft_sched_options *options, weft_sched **out_sched)
 	return make(options, "sched", out_sched);
 }
 
-static void wait_ended(struct weft_sched *sched)
+void weft__sched_await(struct weft_sched *sched)
 {
 	struct weft_thread *self = weft__self();
 	struct weft__waiter waiter;
@@ -277,7 +321,9 @@ int weft_sched_destroy(weft_sched *sched)
 {
 	if (weft_sched_self() == sched)
 		return -EDEADLK;
-	wait_ended(sched);
+	if (weft__fork_has_lost_sched(sched))
+		return -ESRCH;
+	weft__sched_await(sched);
 	weft__spin_lock(&registry.lock);
 	weft__list_remove(&sched->all);
 	weft__spin_unlock(&registry.lock);
@@ -289,7 +335,7 @@ int weft_sched_destroy(weft_sched *sched)
 
 int weft_run(weft_function *app, void *arg, const weft_sched_options *options)
 {
-	weft_thread_options thread_options = { .kind = WEFT_LIGHT, .name = "main" };
+	weft_thread_options thread_options = { .name = "main" };
 	weft_thread *thread;
 	weft_sched *sched;
 	int result = 0;
@@ -351,4 +397,13 @@ int weft__sched_walk(int (*visit)(void *arg, struct weft_sched *sched), void *ar
 		}
 	weft__spin_unlock(&registry.lock);
 	return result;
+}
+
+void weft__sched_forked(struct weft_sched *own)
+{
+	memset(&registry, 0, sizeof registry);
+	weft__list_init(&registry.all);
+	registry.ready = true;
+	if (own != NULL)
+		weft__list_push(&registry.all, &own->all);
 }

@@ -9,9 +9,13 @@
  *
  * After a switch returns, the thread may be on another carrier: everything is read again through
  * self->carrier, which whoever switched here has set.
+ *
+ * All of it happens inside (enter.h) and under the thread's hold, which stays raised while it is
+ * switched out: nobody is switched away by force in the middle, nor before the successor has
+ * finished.
  */
 #include "base/panic.h"
-#include "sched/engine.h"
+#include "sched/enter.h"
 
 /* The end of a thread whose joiners' lock the thread itself took before its last switch. */
 static void finish_exit(struct weft__carrier *carrier, struct weft_thread *ended)
@@ -23,7 +27,9 @@ static void finish_exit(struct weft__carrier *carrier, struct weft_thread *ended
 	weft__live_end(carrier->sched, carrier->processor);
 	if (!detached)
 		atomic_store_relaxed(&ended->ended, WEFT__ENDED_YES);
-	weft__waitq_unlock(&ended->joiners); /* JOIN: a joiner may free it from here on */
+	/* JOIN: a joiner may free it from here on. The hold that came with the lock is the ended
+	 * thread's. */
+	weft__spin_unlock_for(&ended->joiners.lock);
 	if (detached)
 		weft__light_free(ended);
 	if (joiner != NULL)
@@ -93,16 +99,21 @@ static weft__always_inline void finish(struct weft__carrier *carrier)
  * fetched, and the frames of the next, whose record was fetched before. Alone only: there no other
  * takes it, and with it its memory, away.
  */
-static weft__always_inline void foresee(struct weft__runq *queue)
+static weft__always_inline void foresee(struct weft_thread *next, struct weft_thread *after_next)
 {
-	struct weft_thread *next = weft__runq_peek(queue, 0);
-
-	if (next == NULL)
-		return;
 	__builtin_prefetch(next->sp);
 	__builtin_prefetch((char *)next->sp + 3 * WEFT__CACHE_LINE);
 	__builtin_prefetch((char *)next->sp + 4 * WEFT__CACHE_LINE);
-	__builtin_prefetch(weft__runq_peek(queue, 1));
+	__builtin_prefetch(after_next);
+}
+
+/* What used its slice up comes last, but it comes. */
+static weft__noinline struct weft_thread *pick_spent(struct weft__processor *processor)
+{
+	processor->spent_due = false;
+	processor->spent_ns = processor->clock_ns;
+	processor->spent_at = processor->switches;
+	return weft__runq_pop(&processor->spent);
 }
 
 static weft__always_inline struct weft_thread *pick(struct weft__processor *processor)
@@ -110,8 +121,14 @@ static weft__always_inline struct weft_thread *pick(struct weft__processor *proc
 	struct weft_thread *next;
 
 	atomic_bump(&processor->switches, 1);
-	if (unlikely(processor->switches >= processor->check_at))
+	if (unlikely(processor->switches >= processor->check_at)) {
 		weft__look_around(processor);
+		if (processor->spent_due) {
+			next = pick_spent(processor);
+			if (next != NULL)
+				return next;
+		}
+	}
 	if (atomic_load_relaxed(&processor->queue.hot) != NULL &&
 	    processor->hot_runs < WEFT__HOT_RUNS_MAX) {
 		next = weft__runq_hot_take(&processor->queue);
@@ -122,9 +139,16 @@ static weft__always_inline struct weft_thread *pick(struct weft__processor *proc
 	}
 	processor->hot_runs = 0;
 	next = weft__runq_pop(&processor->queue);
-	if (processor->queue.alone)
-		foresee(&processor->queue);
-	return likely(next != NULL) ? next : weft__runq_hot_take(&processor->queue);
+	if (likely(next != NULL)) {
+		struct weft_thread *after = weft__runq_peek(&processor->queue, 0);
+
+		if (processor->queue.alone && after != NULL)
+			foresee(after, weft__runq_peek(&processor->queue, 1));
+		return next;
+	}
+	next = weft__runq_hot_take(&processor->queue);
+	return next != NULL || weft__runq_count(&processor->spent) == 0 ? next
+									: pick_spent(processor);
 }
 
 struct weft_thread *weft__pick(struct weft__processor *processor)
@@ -132,17 +156,47 @@ struct weft_thread *weft__pick(struct weft__processor *processor)
 	return pick(processor);
 }
 
+/*
+ * From one block to another. In a carrier's own block weft__arch_self is the loop while a user
+ * thread runs there, so that a signal between two of these steps finds a thread that lives, and
+ * that is held.
+ */
+static weft__noinline void change_identity(struct weft__carrier *carrier, struct weft_thread *self,
+					   struct weft_thread *next)
+{
+	if (self->tp == NULL)
+		weft__arch_self_set(&carrier->loop);
+	weft__sys_tls_set(next->tp);
+	if (next->tp == NULL)
+		weft__arch_self_set(next);
+}
+
+/* What a switch notes before it. */
+static weft__always_inline void switch_from(struct weft_thread *self, struct weft_thread *next,
+					    enum weft__after after)
+{
+	struct weft__carrier *carrier = self->carrier;
+	const struct weft__carrier *before = next->carrier;
+
+	if (after != WEFT__AFTER_NOTHING)
+		carrier->previous = self;
+	carrier->after = after;
+	/* Also when it is the same: the load at its other end is 2 ns quicker after a store. */
+	next->carrier = carrier;
+	if (unlikely(before != carrier) && before != NULL)
+		atomic_bump(&carrier->migrations, 1);
+	atomic_store_relaxed(&carrier->current, next);
+	atomic_bump(&next->switches, 1);
+}
+
 static weft__always_inline void switch_to(struct weft_thread *self, struct weft_thread *next,
 					  enum weft__after after)
 {
-	struct weft__carrier *carrier = self->carrier;
-
-	carrier->previous = self;
-	carrier->after = after;
-	next->carrier = carrier;
-	atomic_store_relaxed(&carrier->current, next);
-	atomic_bump(&next->switches, 1);
-	weft__arch_self_set(next);
+	switch_from(self, next, after);
+	if (unlikely(self->tp != next->tp))
+		change_identity(self->carrier, self, next);
+	else
+		weft__arch_self_set(next);
 	weft__fiber_leave(&self->fiber, &next->fiber, after == WEFT__AFTER_EXIT);
 	weft__arch_switch(&self->sp, next->sp);
 	weft__fiber_arrive(&self->fiber);
@@ -161,43 +215,129 @@ void weft__switch_away(struct weft_thread *self, enum weft__after after)
 
 	if (likely(carrier->processor != NULL))
 		next = pick(carrier->processor);
-	switch_to(self, next != NULL ? next : &carrier->loop, after);
+	switch_to(self, next != NULL ? weft__runner_of(carrier, next) : &carrier->loop, after);
 }
 
 void weft__switch_start(struct weft_thread *self)
 {
 	weft__fiber_arrive(&self->fiber);
 	finish(self->carrier);
+	weft__leave(self, 0);
 }
 
-int weft_yield(void)
+/*
+ * The usual case of a yield, of a processor that is alone: nothing is hot, no look around is due.
+ * Nobody can take us from a queue that is ours alone before we have left our stack. NULL: not the
+ * usual case, or there is nobody else.
+ */
+static weft__always_inline struct weft_thread *turn(struct weft_thread *self,
+						    struct weft__processor *processor)
 {
-	struct weft_thread *self = weft__arch_self();
-	struct weft__processor *processor;
-	struct weft_thread *next;
+	uint64_t switches = processor->switches + 1;
+	struct weft_thread *next, *ahead[2];
 
-	if (unlikely(self == NULL || weft__thread_is_kernel(self))) {
-		weft__sys_thread_yield();
-		return 0;
+	if (!processor->queue.alone || unlikely(switches >= processor->check_at) ||
+	    unlikely(atomic_load_relaxed(&processor->queue.hot) != NULL))
+		return NULL;
+	next = weft__runq_turn(&processor->queue, self, ahead);
+	if (unlikely(next == NULL))
+		return NULL;
+	atomic_store_relaxed(&processor->switches, switches);
+	processor->hot_runs = 0;
+	if (ahead[0] != self)
+		foresee(ahead[0], ahead[1]);
+	return next;
+}
+
+/* Inside. False: there was nobody else. */
+static bool yield(struct weft_thread *self, struct weft__processor *processor)
+{
+	struct weft_thread *next = turn(self, processor);
+
+	if (likely(next != NULL)) {
+		switch_to(self, weft__runner_of(self->carrier, next), WEFT__AFTER_NOTHING);
+		return true;
 	}
-	processor = self->carrier->processor;
-	if (unlikely(processor == NULL)) { /* between blocking brackets: the kernel decides */
-		weft__sys_thread_yield();
-		return 0;
-	}
-	next = pick(processor);
+	next = weft__pick(processor);
 	if (unlikely(next == NULL)) {
 		/* Alone here, so this costs nobody a turn: look further, for a thread that yields
 		 * in a loop waits for something. */
 		weft__look_around(processor);
 		next = weft__pick(processor);
 		if (next == NULL)
-			return 0;
+			return false;
 	}
-	/* Nobody can take us from a queue that is ours alone before we have left our stack. */
-	if (processor->queue.alone && likely(weft__runq_push(&processor->queue, self)))
-		switch_to(self, next, WEFT__AFTER_NOTHING);
+	switch_to(self, weft__runner_of(self->carrier, next), WEFT__AFTER_YIELD);
+	return true;
+}
+
+/* What is not as usual. */
+static weft__noinline int yield_otherwise(struct weft_thread *self)
+{
+	struct weft__processor *processor;
+	uint32_t was_inside;
+
+	if (self == NULL || weft__thread_is_kernel(self)) {
+		weft__sys_thread_yield();
+		return 0;
+	}
+	was_inside = weft__enter_on(self, &processor);
+	self->hold.wish = 0; /* this is what it asks for */
+	if (likely(processor != NULL))
+		yield(self, processor);
+	else if (self->blocking != 0)
+		weft__sys_thread_yield(); /* between the brackets: the kernel decides */
 	else
-		switch_to(self, next, WEFT__AFTER_YIELD);
+		weft__owner_return(self);
+	weft__leave(self, was_inside);
+	return 0;
+}
+
+/* Inside. next: who has the turn, if not one that has our identity; NULL: nobody by `turn`. */
+static weft__noinline int yield_inside(struct weft_thread *self, struct weft__processor *processor,
+				       struct weft_thread *next)
+{
+	if (next != NULL)
+		switch_to(self, weft__runner_of(self->carrier, next), WEFT__AFTER_NOTHING);
+	else
+		yield(self, processor);
+	weft__leave(self, 0);
+	return 0;
+}
+
+static weft__noinline int yield_finish(struct weft_thread *self)
+{
+	finish(self->carrier);
+	weft__leave(self, 0);
+	return 0;
+}
+
+/*
+ * Nothing is called on the usual way, and nothing kept across the switch, so no register is saved
+ * that the switch saves again.
+ */
+int weft_yield(void)
+{
+	struct weft_thread *self = weft__arch_self(), *next;
+	struct weft__processor *processor;
+
+	if (unlikely(self == NULL || weft__thread_is_kernel(self)))
+		return yield_otherwise(self);
+	processor = weft__enter_quick(self);
+	if (unlikely(processor == NULL))
+		return yield_otherwise(self);
+	self->hold.wish = 0; /* this is what it asks for */
+	next = turn(self, processor);
+	if (unlikely(next == NULL || next->stopped_with != NULL || next->tp != self->tp))
+		return yield_inside(self, processor, next);
+	switch_from(self, next, WEFT__AFTER_NOTHING);
+	weft__arch_self_set(next);
+	weft__fiber_leave(&self->fiber, &next->fiber, false);
+	weft__arch_switch(&self->sp, next->sp);
+	self = weft__arch_self();
+	weft__fiber_arrive(&self->fiber);
+	if (unlikely(self->carrier->after != WEFT__AFTER_NOTHING))
+		return yield_finish(self);
+	weft__leave(self, 0);
 	return 0;
 }

@@ -3,7 +3,8 @@
 #include <string.h>
 
 #include "base/panic.h"
-#include "sched/engine.h"
+#include "sched/fork.h"
+#include "sched/user.h"
 
 #define STACK_BYTES_MAX ((size_t)1 << 30)
 
@@ -26,6 +27,37 @@ void weft__thread_name_copy(char *to, const char *name, const struct weft_thread
 	}
 }
 
+static weft_kind default_kind(void)
+{
+	return weft__user_init() == 0 ? WEFT_USER : WEFT_LIGHT;
+}
+
+/* What need not be quick. */
+static weft__noinline int spawn_other(weft_sched *sched, weft_kind kind, weft_function *function,
+				      void *arg, const weft_thread_options *options,
+				      weft_thread **out_thread)
+{
+	if (sched != NULL && weft__fork_has_lost_sched(sched))
+		return -ESRCH;
+	weft__fork_before_spawn(weft__arch_self());
+	if (kind == WEFT_KIND_DEFAULT)
+		kind = sched != NULL ? default_kind() : WEFT_KERNEL;
+	switch (kind) {
+	case WEFT_KERNEL:
+		return weft__kernel_spawn(function, arg, options, out_thread);
+	case WEFT_USER:
+		if (weft__user_init() < 0)
+			return -ENOTSUP;
+		/* fall through */
+	case WEFT_LIGHT:
+		return sched != NULL
+			       ? weft__light_spawn(sched, kind, function, arg, options, out_thread)
+			       : -EINVAL;
+	default:
+		return -EINVAL;
+	}
+}
+
 int weft_thread_spawn(weft_function *function, void *arg, const weft_thread_options *options,
 		      weft_thread **out_thread)
 {
@@ -37,19 +69,10 @@ int weft_thread_spawn(weft_function *function, void *arg, const weft_thread_opti
 		return -EINVAL;
 	if (sched == NULL && self != NULL)
 		sched = self->sched;
-	if (kind == WEFT_KIND_DEFAULT)
-		kind = sched != NULL ? WEFT_LIGHT : WEFT_KERNEL;
-	switch (kind) {
-	case WEFT_KERNEL:
-		return weft__kernel_spawn(function, arg, options, out_thread);
-	case WEFT_LIGHT:
-		return sched != NULL ? weft__light_spawn(sched, function, arg, options, out_thread)
-				     : -EINVAL;
-	case WEFT_USER:
-		return -ENOTSUP;
-	default:
-		return -EINVAL;
-	}
+	if (likely(weft__fork_count == 0) && likely(sched != NULL) &&
+	    (kind == WEFT_LIGHT || (kind == WEFT_USER && weft__user_is_offered())))
+		return weft__light_spawn(sched, kind, function, arg, options, out_thread);
+	return spawn_other(sched, kind, function, arg, options, out_thread);
 }
 
 static void free_record(struct weft_thread *thread)
@@ -71,6 +94,8 @@ static int join(struct weft_thread *thread, bool only_look, int64_t deadline_ns,
 
 	if (thread == self)
 		return -EDEADLK;
+	if (weft__fork_has_lost(thread))
+		return -ESRCH;
 	weft__waitq_lock(&thread->joiners);
 	for (;;) {
 		if (thread->ended == WEFT__ENDED_YES)
@@ -123,6 +148,8 @@ int weft_thread_detach(weft_thread *thread)
 {
 	bool ended;
 
+	if (weft__fork_has_lost(thread))
+		return -ESRCH;
 	weft__waitq_lock(&thread->joiners);
 	ended = thread->ended == WEFT__ENDED_YES;
 	if (thread->ended == WEFT__ENDED_DETACHED || !weft__waitq_is_empty(&thread->joiners)) {
@@ -184,6 +211,11 @@ int weft_thread_name_set(weft_thread *thread, const char *name)
 	if (thread == weft__arch_self() && weft__thread_is_kernel(thread))
 		weft__sys_thread_name(thread->name);
 	return 0;
+}
+
+const char *weft_user_why(void)
+{
+	return weft__user_init() == 0 ? "" : weft__sys_tls_why();
 }
 
 size_t weft_thread_stack_bytes(const weft_thread *thread)

@@ -17,7 +17,7 @@
 #include <weft/thread.h>
 #include <weft/time.h>
 
-#include "arch/arch.h"
+#include "arch/hold.h"
 #include "base/list.h"
 #include "fiber.h"
 #include "sched/park.h"
@@ -33,42 +33,55 @@ enum weft__ended {
 	WEFT__ENDED_DETACHED, /* not ended; nobody will join it */
 };
 
-/* How an upper floor (a pool) is told that its kernel thread begins and ends a blocking call. */
+/* How an upper floor (a pool) is told that a thread of its own blocks. begin and end: the thread
+ * itself, around a call that it has declared. seen: the monitor, that it seems to be blocked; with
+ * no lock held, at any time, even when the thread has ended meanwhile. It may make a thread. */
 struct weft__blocking_table {
 	void (*begin)(void *arg);
 	void (*end)(void *arg);
+	void (*seen)(void *arg);
 };
 
 struct weft_thread {
-	/* The engine's, at every switch. sp and next: whoever owns the thread (its queue, its
-	 * carrier). */
+	struct weft__hold hold; /* first: weft__arch_self points to it */
+	/* The engine's, at every switch: one line of the cache. sp: whoever owns the thread (its
+	 * queue, its carrier). */
 	void *sp;
 	/* it runs there; stale otherwise; NULL for ever on kernel threads */
 	struct weft__carrier *carrier;
-	uint64_t park;            /* atomic, see park.h */
-	struct weft_thread *next; /* link in a queue, in a wakes list, in a cache of stacks */
+	void *tp; /* constant: its own thread pointer; NULL: it has its carrier's */
+	/* constant in the thread's queues: the carrier that stopped together with it and that alone
+	 * can run it; NULL: any can */
+	struct weft__carrier *stopped_with;
 	struct weft_sched *sched; /* constant; NULL: a kernel thread */
+	uint64_t switches;        /* atomic: how often it was given a CPU */
+	uint64_t park;            /* atomic, see park.h */
+
+	/* At every wait. next: whoever owns the thread. */
+	struct weft_thread *next; /* link in a queue, in a wakes list, in a cache of stacks */
 	const char *reason;       /* atomic: what it waits for; NULL: it does not */
 	int64_t since_ns;         /* atomic: since when, by the processor's clock */
-	uint64_t switches;        /* atomic: how often it was given a CPU */
-
-	struct weft__timer timer; /* beside the line above: firing touches both */
+	/* The thread's own. */
+	uint32_t calls;           /* atomic: odd between weft_syscall_enter and leave */
+	uint8_t blocking;         /* depth of weft_blocking_begin; atomic for the inspector */
+	bool is_spent;            /* it used its slice up: into the second queue */
+	uint8_t libc_ticks;       /* put off in a row because it was in the C library */
+	struct weft__timer timer; /* beside the lines above: firing touches all */
 
 	/* Constant from spawn to end. */
 	weft_function *function;
 	void *arg;
 	uint64_t id; /* atomic; 0: no thread lives in this record (the inspector looks at any) */
+	int64_t slice_ns;
 	uint32_t stack_bytes;
 	uint8_t kind;
 	uint8_t is_loop;    /* a carrier's own */
 	uint8_t is_foreign; /* weft did not make this kernel thread */
 
 	/* The thread's own. */
-	uint8_t blocking;    /* depth of weft_blocking_begin; atomic for the inspector */
-	uint32_t no_preempt; /* depth: do not switch me away by force (for preemption) */
+	uint32_t disabled; /* depth of weft_preempt_disable */
+	uint8_t ended;     /* guarded by joiners.lock */
 	int32_t result;
-	uint8_t ended; /* guarded by joiners.lock */
-	uint8_t joined;
 
 	weft__waitq joiners;      /* at most one; its lock guards `ended` */
 	struct weft__fiber fiber; /* the sanitizers' idea of it; nothing otherwise */
@@ -123,9 +136,11 @@ int weft__kernel_park_poll(struct weft_thread *self, int fd, uint32_t wanted, in
 			   uint32_t *out_ready);
 
 /* light.c */
-int weft__light_spawn(struct weft_sched *sched, weft_function *function, void *arg,
+int weft__light_spawn(struct weft_sched *sched, weft_kind kind, weft_function *function, void *arg,
 		      const weft_thread_options *options, weft_thread **out_thread);
 void weft__light_exit(struct weft_thread *self, int result) __attribute__((noreturn));
 void weft__light_free(struct weft_thread *thread);
+struct weft__processor;
+void weft__stacks_give_back(struct weft__processor *processor);
 
 #endif

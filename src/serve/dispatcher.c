@@ -350,7 +350,7 @@ static void go_round(struct weft_server *server)
 static int open_server(struct weft_server *server)
 {
 	const weft_server_options *options = &server->options;
-	bool grows = options->frame == NULL && options->kind == WEFT_LIGHT;
+	bool grows = options->frame == NULL && options->kind != WEFT_KERNEL;
 	unsigned most = options->connections_max < 4096 ? options->connections_max : 4096;
 	int error = weft_pool_create(
 		&(weft_pool_options){

@@ -12,7 +12,7 @@
 #include "serve/server.h"
 #include "sys/sys.h"
 
-#define LIGHT_WORKERS 64
+#define LIGHT_WORKERS 64 /* or user ones */
 #define KERNEL_WORKERS_PER_CPU 4
 
 void weft__server_ring(struct weft_server *server)

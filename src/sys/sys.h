@@ -25,6 +25,8 @@
 /* ---- clock, CPUs */
 int64_t weft__sys_now(void);
 unsigned weft__sys_cpu_count(void); /* that this process may use; at least 1 */
+/* how many kernel threads the system's limits (RLIMIT_NPROC, pids.max) let this process have */
+unsigned weft__sys_thread_limit(void);
 
 /* ---- memory */
 /*
@@ -69,6 +71,9 @@ void weft__sys_thread_stack(void **out_low, size_t *out_bytes); /* the calling o
  * replaces it. It may be called again from within, and then comes once more. -ENOMEM
  */
 int weft__sys_thread_at_exit(void (*function)(void *), void *arg);
+/* What fork calls: in the parent before and after, in the child after, each by the thread that
+ * forks. -ENOMEM */
+int weft__sys_at_fork(void (*prepare)(void), void (*in_parent)(void), void (*in_child)(void));
 
 /* ---- waiting on a word, as futex */
 /* 0: woken (or for no reason); -EAGAIN: *word was not `expected`; -ETIMEDOUT; -EINTR */

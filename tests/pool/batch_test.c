@@ -155,8 +155,10 @@ static long nest_in(weft_kind kind, weft_route route, unsigned workers, int dept
 static void batches_nest(void **state)
 {
 	(void)state;
-	for (weft_kind kind = WEFT_KERNEL; kind <= WEFT_LIGHT; kind += WEFT_LIGHT - WEFT_KERNEL)
+	for (unsigned i = 0; i < worker_kind_count(); i++)
 		for (unsigned workers = 1; workers <= 2; workers++) {
+			weft_kind kind = worker_kinds[i].kind;
+
 			assert_int_equal(nest_in(kind, WEFT_ROUTE_SHARED, workers, 4, 5), 781);
 			assert_int_equal(nest_in(kind, WEFT_ROUTE_ROUND_ROBIN, workers, 4, 4), 341);
 			assert_int_equal(nest_in(kind, WEFT_ROUTE_SHARED, workers, 300, 1), 301);

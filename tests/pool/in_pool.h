@@ -60,6 +60,42 @@ static inline void hold_workers(weft_pool *pool, struct gate *gate, unsigned cou
 	}
 }
 
+/* What workers can be, as far as this machine has it. */
+static const struct worker_kind {
+	weft_kind kind;
+	const char *name;
+} worker_kinds[] = {
+	{ WEFT_KERNEL, "kernel workers" },
+	{ WEFT_LIGHT, "light workers" },
+	{ WEFT_USER, "user workers" },
+};
+
+static inline unsigned worker_kind_count(void)
+{
+	weft_pool *pool;
+	int error =
+		weft_pool_create(&(weft_pool_options){ .kind = WEFT_USER, .workers = 1 }, &pool);
+
+	if (error < 0) {
+		assert_int_equal(error, -ENOTSUP);
+		print_message("no user threads here: not tested\n");
+		return 2;
+	}
+	weft_pool_destroy(pool);
+	return 3;
+}
+
+#define RUN_FOR_EVERY_KIND(kind, tests)                                                            \
+	({                                                                                         \
+		int run_failed = 0;                                                                \
+		for (unsigned run_i = 0; run_i < worker_kind_count(); run_i++) {                   \
+			(kind) = worker_kinds[run_i].kind;                                         \
+			run_failed += cmocka_run_group_tests_name(worker_kinds[run_i].name, tests, \
+								  NULL, NULL);                     \
+		}                                                                                  \
+		run_failed;                                                                        \
+	})
+
 static inline int count_one(void *arg)
 {
 	atomic_add_acq_rel((long *)arg, 1);

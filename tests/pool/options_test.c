@@ -26,7 +26,6 @@ static unsigned first(void *arg, uint64_t key, unsigned workers)
 static void impossible_options_are_refused(void **state)
 {
 	(void)state;
-	assert_int_equal(make(&(weft_pool_options){ .kind = WEFT_USER }), -ENOTSUP);
 	assert_int_equal(make(&(weft_pool_options){ .kind = (weft_kind)9 }), -EINVAL);
 	assert_int_equal(make(&(weft_pool_options){ .workers = 4097 }), -EINVAL);
 	assert_int_equal(make(&(weft_pool_options){ .workers_max = 4097 }), -EINVAL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Pools of both kinds: made, used, drained, and gone; from threads of every kind. */
+/* Pools of every kind: made, used, drained, and gone; from threads of every kind. */
 #include <pthread.h>
 
 #include "in_pool.h"
@@ -267,10 +267,6 @@ int main(void)
 		cmocka_unit_test(threads_of_every_kind_submit),
 		cmocka_unit_test(a_pool_lives_in_a_scheduler),
 	};
-	int failed;
 
-	kind = WEFT_KERNEL;
-	failed = cmocka_run_group_tests_name("kernel workers", tests, NULL, NULL);
-	kind = WEFT_LIGHT;
-	return failed + cmocka_run_group_tests_name("light workers", tests, NULL, NULL);
+	return RUN_FOR_EVERY_KIND(kind, tests);
 }

@@ -168,10 +168,6 @@ int main(void)
 		cmocka_unit_test(
 			what_lies_behind_the_first_task_of_a_worker_is_run_while_that_blocks),
 	};
-	int failed;
 
-	kind = WEFT_KERNEL;
-	failed = cmocka_run_group_tests_name("kernel workers", tests, NULL, NULL);
-	kind = WEFT_LIGHT;
-	return failed + cmocka_run_group_tests_name("light workers", tests, NULL, NULL);
+	return RUN_FOR_EVERY_KIND(kind, tests);
 }

@@ -243,8 +243,8 @@ static void keys_in_order(weft_kind kind)
 static void tasks_of_a_key_run_in_order_and_alone(void **state)
 {
 	(void)state;
-	keys_in_order(WEFT_KERNEL);
-	keys_in_order(WEFT_LIGHT);
+	for (unsigned i = 0; i < worker_kind_count(); i++)
+		keys_in_order(worker_kinds[i].kind);
 }
 
 static void a_key_stays_with_its_worker(void **state)

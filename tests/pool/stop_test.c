@@ -267,10 +267,6 @@ int main(void)
 		cmocka_unit_test(a_stop_ends_tasks_that_go_on_submitting),
 		cmocka_unit_test(not_from_inside),
 	};
-	int failed;
 
-	kind = WEFT_KERNEL;
-	failed = cmocka_run_group_tests_name("kernel workers", tests, NULL, NULL);
-	kind = WEFT_LIGHT;
-	return failed + cmocka_run_group_tests_name("light workers", tests, NULL, NULL);
+	return RUN_FOR_EVERY_KIND(kind, tests);
 }

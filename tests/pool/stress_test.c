@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Everything at once, at random from a printed seed: threads of every kind submit to pools of every
- * shape, wait, cancel, batch, resize, drain; tasks submit, wait and block. In the end every task
+ * shape, wait, cancel, batch, resize, drain; tasks submit, wait and block; workers are seen to
+ * block whether they do or not. In the end every task
  * that was accepted has run exactly once, or was cancelled and has not.
  */
 #include <pthread.h>
@@ -9,6 +10,7 @@
 #include <time.h>
 
 #include "in_pool.h"
+#include "pool/pool.h"
 
 #define SUBMITTERS 3
 
@@ -17,6 +19,7 @@ struct world {
 	uint64_t seed;
 	uint32_t over;
 	long accepted, ran, cancelled, failed;
+	struct weft__worker *worker; /* atomic: one that ran a task lately */
 };
 
 struct random {
@@ -33,6 +36,7 @@ static unsigned below(struct random *random, unsigned n)
 }
 
 static struct world world;
+static unsigned kind_count; /* of worker_kinds */
 
 /* The argument of a task is its seed, its key, and how deep it may submit: nothing to free, for it
  * may be cancelled. */
@@ -49,6 +53,7 @@ static int work(void *arg)
 	unsigned depth = (uintptr_t)arg & ((1u << DEPTH_BITS) - 1);
 
 	atomic_add_acq_rel(&world.ran, 1);
+	atomic_store_release(&world.worker, weft__worker_self());
 	switch (below(&random, 40)) {
 	case 0:
 		weft_blocking_begin();
@@ -178,6 +183,18 @@ static void *submitter_foreign(void *arg)
 	return NULL;
 }
 
+static void *see_workers(void *arg)
+{
+	while (!atomic_load_acquire(&world.over)) {
+		struct weft__worker *worker = atomic_load_acquire(&world.worker);
+
+		if (worker != NULL)
+			weft__pool_blocking_table.seen(worker);
+		weft_sleep(20 * WEFT_US);
+	}
+	return arg;
+}
+
 static void disturb(struct random *random, int64_t until_ns)
 {
 	while (weft_now() < until_ns) {
@@ -216,7 +233,7 @@ static void run_world(uint64_t seed, int64_t duration_ns)
 	static const size_t queue_max[] = { 1, 3, 50, 1000, SIZE_MAX };
 	struct random random = { seed, 0 };
 	weft_pool_options options = {
-		.kind = below(&random, 2) ? WEFT_KERNEL : WEFT_LIGHT,
+		.kind = worker_kinds[below(&random, kind_count)].kind,
 		.workers = 1 + below(&random, 3),
 		.queue_max = queue_max[below(&random, 5)],
 		.when_full = (weft_pool_full)below(&random, 3),
@@ -224,20 +241,26 @@ static void run_world(uint64_t seed, int64_t duration_ns)
 		.idle_ns = WEFT_MS,
 	};
 	weft_thread *threads[SUBMITTERS];
-	pthread_t foreign;
+	pthread_t foreign, onlooker;
+	bool watched;
 
 	world = (struct world){ .seed = seed };
 	if (below(&random, 2))
 		options.workers_max = options.workers + 1 + below(&random, 3);
+	watched = below(&random, 2) != 0;
 	world.pool = make_pool(&options);
 	for (int i = 0; i < SUBMITTERS; i++)
 		assert_int_equal(weft_thread_spawn(submitter, NULL, NULL, &threads[i]), 0);
 	assert_int_equal(pthread_create(&foreign, NULL, submitter_foreign, NULL), 0);
+	if (watched)
+		assert_int_equal(pthread_create(&onlooker, NULL, see_workers, NULL), 0);
 	disturb(&random, weft_now() + duration_ns);
 	atomic_store_release(&world.over, 1);
 	for (int i = 0; i < SUBMITTERS; i++)
 		assert_int_equal(weft_thread_join(threads[i], NULL), 0);
 	pthread_join(foreign, NULL);
+	if (watched)
+		pthread_join(onlooker, NULL);
 	assert_int_equal(weft_pool_drain_until(world.pool, weft_now() + SECONDS_MAX), 0);
 	check_sums();
 	assert_int_equal(weft_pool_destroy(world.pool), 0);
@@ -251,6 +274,7 @@ static void every_task_runs_once_or_is_cancelled(void **state)
 	uint64_t seed = first != NULL ? strtoull(first, NULL, 0) : (uint64_t)time(NULL);
 
 	(void)state;
+	kind_count = worker_kind_count();
 	do {
 		print_message("seed %llu (WEFT_SEED)\n", (unsigned long long)seed);
 		run_world(seed++, 60 * WEFT_MS);

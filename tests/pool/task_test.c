@@ -326,10 +326,6 @@ int main(void)
 		cmocka_unit_test(a_deadline_holds_inside_a_task_too),
 		cmocka_unit_test(tasks_wait_for_another_pools),
 	};
-	int failed;
 
-	kind = WEFT_KERNEL;
-	failed = cmocka_run_group_tests_name("kernel workers", tests, NULL, NULL);
-	kind = WEFT_LIGHT;
-	return failed + cmocka_run_group_tests_name("light workers", tests, NULL, NULL);
+	return RUN_FOR_EVERY_KIND(kind, tests);
 }

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * For backtrace_test.sh: a light thread that stops in weft_test_stop, with a frame for each
- * function above it, when another has parked and the other carriers sleep.
+ * For backtrace_test.sh: a thread of the kind that argv[1] names ("light", "user") that stops in
+ * weft_test_stop, with a frame for each function above it, when another has parked and the other
+ * carriers sleep. Where threads are preempted it has been before, and another of its kind is at
+ * that moment.
  */
+#include <string.h>
+
 #include <weft/weft.h>
 
 #include "base/compiler.h"
 #include "sched/engine.h"
+
+#define PREEMPTIONS 10
 
 #define KEEP_FRAME() __asm__ volatile("" : : : "memory")
 
@@ -14,6 +20,14 @@ weft__noinline int weft_test_stop(int number);
 weft__noinline int weft_test_middle(int number);
 weft__noinline int weft_test_thread(void *arg);
 weft__noinline int weft_test_park(void *arg);
+
+static uint64_t count_preemptions(void)
+{
+	weft_sched_stats stats;
+
+	weft_sched_stats_get(weft_sched_self(), &stats);
+	return stats.preemptions;
+}
 
 weft__noinline int weft_test_stop(int number)
 {
@@ -31,7 +45,11 @@ weft__noinline int weft_test_middle(int number)
 
 weft__noinline int weft_test_thread(void *arg)
 {
-	int result = weft_test_middle(arg != NULL);
+	int result;
+
+	while (count_preemptions() < PREEMPTIONS)
+		;
+	result = weft_test_middle(arg != NULL);
 
 	KEEP_FRAME();
 	return result;
@@ -45,19 +63,32 @@ weft__noinline int weft_test_park(void *arg)
 	return result;
 }
 
-static int app(void *arg)
+static int spin(void *arg)
 {
-	weft_thread *thread;
-
-	if (weft_thread_spawn(weft_test_thread, NULL, NULL, &thread) != 0)
-		return 1;
-	return weft_thread_join(thread, NULL);
+	while (!__atomic_load_n((int *)arg, __ATOMIC_RELAXED))
+		;
+	return 0;
 }
 
-int main(void)
+static int app(void *arg)
 {
-	const weft_sched_options one = { .processors = 1 };
-	weft_thread_options options = { .kind = WEFT_LIGHT };
+	const weft_thread_options options = { .kind = *(weft_kind *)arg };
+	weft_thread *thread, *spinner;
+	int stop = 0, failed;
+
+	if (weft_thread_spawn(weft_test_thread, NULL, &options, &thread) != 0 ||
+	    weft_thread_spawn(spin, &stop, &options, &spinner) != 0)
+		return 1;
+	failed = weft_thread_join(thread, NULL);
+	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+	return failed | weft_thread_join(spinner, NULL);
+}
+
+int main(int argc, char **argv)
+{
+	const weft_sched_options one = { .processors = 1, .slice_ns = WEFT_MS };
+	weft_kind kind = argc > 1 && strcmp(argv[1], "user") == 0 ? WEFT_USER : WEFT_LIGHT;
+	weft_thread_options options = { .kind = kind };
 	weft_sem sem = WEFT_SEM_INIT(0);
 	weft_thread *parked;
 
@@ -68,7 +99,7 @@ int main(void)
 	while (__atomic_load_n(&parked->reason, __ATOMIC_RELAXED) == NULL ||
 	       __atomic_load_n(&options.sched->idle, __ATOMIC_RELAXED) == 0)
 		weft_yield();
-	if (weft_run(app, NULL, &one) != 0)
+	if (weft_run(app, &kind, &one) != 0)
 		return 1;
 	weft_sem_wake(&sem);
 	return weft_thread_join(parked, NULL) != 0 || weft_sched_destroy(options.sched) != 0;

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# backtrace_test.sh PROGRAM
+# backtrace_test.sh PROGRAM KIND
 #
-# Stops PROGRAM (backtrace_program.c) in a light thread.  Its backtrace goes up to where its stack
+# Stops PROGRAM (backtrace_program.c) in a thread of that kind.  Its backtrace goes up to where its stack
 # begins and ends there; a carrier that runs nothing, while a thread of its scheduler is parked,
 # shows its own loop and no thread.
 set -eu
@@ -30,7 +30,7 @@ printf "\nEND\n"
 kill
 EOF
 
-gdb -nx -batch -x "$work/commands" "$1" >"$work/output" 2>&1 </dev/null || true
+gdb -nx -batch -x "$work/commands" --args "$1" "$2" >"$work/output" 2>&1 </dev/null || true
 
 if grep -q -E 'Could not trace|Operation not permitted' "$work/output"; then
 	echo "skipped: gdb may not trace here"

@@ -31,13 +31,15 @@ static int run_once(void *arg)
 
 /* Inside, a thread may always start others, with a processor or without: they end before the
  * scheduler does. */
+static const weft_thread_options light = { .kind = WEFT_LIGHT }; /* others' stacks are kept */
+
 static int run_with_children(void *arg)
 {
 	struct ending *ending = arg;
 
-	check(weft_thread_spawn(run_once, ending, NULL, NULL) == 0);
+	check(weft_thread_spawn(run_once, ending, &light, NULL) == 0);
 	weft_blocking_begin();
-	check(weft_thread_spawn(run_once, ending, NULL, NULL) == 0);
+	check(weft_thread_spawn(run_once, ending, &light, NULL) == 0);
 	weft_blocking_end();
 	__atomic_fetch_add(&ending->started, 2, __ATOMIC_RELAXED);
 	return run_once(arg);

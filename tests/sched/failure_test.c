@@ -108,8 +108,8 @@ static int warm_up(void **state)
 
 /* ---- making a scheduler */
 
-/* Its record; of each processor the record and the ring; of each carrier the record. */
-#define RESERVES (1 + 2 * PROCESSORS + PROCESSORS)
+/* Its record; of each processor the record and two rings; of each carrier the record. */
+#define RESERVES (1 + 3 * PROCESSORS + PROCESSORS)
 
 static void assert_fails_at_each(int *countdown, int steps, int error)
 {
@@ -142,12 +142,13 @@ static void a_scheduler_that_finds_no_memory_at_any_step_leaves_nothing(void **s
 
 static void a_scheduler_that_is_refused_a_kernel_thread_leaves_nothing(void **state)
 {
-	assert_fails_at_each(&weft__sys_force.fail_thread, PROCESSORS, -EAGAIN);
+	/* the carriers, the monitor and its maker */
+	assert_fails_at_each(&weft__sys_force.fail_thread, PROCESSORS + 2, -EAGAIN);
 }
 
 static void a_scheduler_without_a_poller_leaves_nothing(void **state)
 {
-	assert_fails_at_each(&weft__sys_force.fail_poller, 1, -EMFILE);
+	assert_fails_at_each(&weft__sys_force.fail_poller, 2, -EMFILE);
 }
 
 static void a_scheduler_without_descriptors_leaves_nothing(void **state)
@@ -309,65 +310,34 @@ static void a_spawn_refused_from_outside_does_not_keep_the_scheduler(void **stat
 
 /* ---- a hand-off that finds no kernel thread */
 
-struct bracket {
-	uint32_t inside; /* atomic */
-	uint32_t leave;  /* atomic */
-};
-
-static int hold_bracket(void *arg)
-{
-	struct bracket *bracket = arg;
-
-	weft_blocking_begin();
-	__atomic_fetch_add(&bracket->inside, 1, __ATOMIC_ACQ_REL);
-	while (!__atomic_load_n(&bracket->leave, __ATOMIC_ACQUIRE))
-		weft__sys_thread_yield();
-	weft_blocking_end();
-	return 0;
-}
-
-/* Brackets are opened until one of our own finds no spare carrier, and is refused a new one. */
-static bool bracket_refused(int *countdown)
-{
-	bool refused;
-
-	__atomic_store_n(countdown, 1, __ATOMIC_RELAXED);
-	weft_blocking_begin();
-	refused = __atomic_exchange_n(countdown, 0, __ATOMIC_RELAXED) == 0;
-	weft_yield();
-	weft_blocking_end();
-	return refused;
-}
-
+/* arg: which of the next calls that make something fails. */
 static int bracket_without_carrier(void *arg)
 {
-	for (int round = 0; round < 20; round++) {
-		struct bracket bracket = { 0, 0 };
-		weft_thread *threads[32];
-		int count = 0;
+	int *countdown = arg;
+	struct weft_thread *self = weft__self(), *thread;
+	struct weft__processor *processor = self->carrier->processor;
+	int result = 0;
 
-		while (!bracket_refused(round % 2 ? &weft__sys_force.fail_thread
-						  : &weft__sys_force.fail_reserve)) {
-			check(count < 32);
-			check(weft_thread_spawn(hold_bracket, &bracket, NULL, &threads[count]) ==
-			      0);
-			await_word(&bracket.inside, (uint32_t)++count);
-		}
-		__atomic_store_n(&bracket.leave, 1, __ATOMIC_RELEASE);
-		for (int i = 0; i < count; i++)
-			check(weft_thread_join(threads[i], NULL) == 0);
-	}
+	__atomic_store_n(countdown, 1, __ATOMIC_RELEASE);
+	weft_blocking_begin();
+	check(self->carrier->processor == NULL);
+	while (__atomic_load_n(countdown, __ATOMIC_ACQUIRE) != 0)
+		weft__sys_thread_yield(); /* until a carrier was asked for, and refused */
+	weft_blocking_end();
+	check(self->carrier->processor == processor);
+	check(weft_thread_spawn(return_seven, NULL, NULL, &thread) == 0);
+	check(weft_thread_join(thread, &result) == 0 && result == 7);
 	return 0;
 }
 
-static void a_hand_off_that_finds_no_carrier_keeps_the_processor(void **state)
+static void a_hand_off_that_finds_no_carrier_leaves_the_processor_to_who_returns(void **state)
 {
-	assert_int_equal(weft_run(bracket_without_carrier, NULL,
-				  &(weft_sched_options){ .processors = 1 }),
-			 0);
-	assert_int_equal(weft_run(bracket_without_carrier, NULL,
-				  &(weft_sched_options){ .processors = 2 }),
-			 0);
+	int *const countdowns[] = { &weft__sys_force.fail_thread, &weft__sys_force.fail_reserve };
+
+	for (int round = 0; round < 20; round++)
+		assert_int_equal(weft_run(bracket_without_carrier, countdowns[round % 2],
+					  &(weft_sched_options){ .processors = 1 }),
+				 0);
 }
 
 int main(void)
@@ -381,7 +351,7 @@ int main(void)
 		cmocka_unit_test(a_refused_spawn_leaves_all_running),
 		cmocka_unit_test(a_refused_kernel_thread_leaves_no_record),
 		cmocka_unit_test(a_spawn_refused_from_outside_does_not_keep_the_scheduler),
-		cmocka_unit_test(a_hand_off_that_finds_no_carrier_keeps_the_processor),
+		cmocka_unit_test(a_hand_off_that_finds_no_carrier_leaves_the_processor_to_who_returns),
 	};
 
 	return cmocka_run_group_tests(tests, warm_up, NULL);

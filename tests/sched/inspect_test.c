@@ -86,7 +86,7 @@ static int see_states(void *arg)
 	uint64_t id;
 
 	info = look_at(self);
-	check(strcmp(info.name, "main") == 0 && info.kind == WEFT_LIGHT);
+	check(strcmp(info.name, "main") == 0 && info.kind == weft_thread_kind(weft_thread_self()));
 	check(strcmp(info.state, "running") == 0 && strcmp(info.reason, "") == 0);
 	check(info.sched == weft_sched_self() && info.since_ns == 0);
 	check(weft_thread_spawn(wait_for_sem, &sem, &options, &thread) == 0);
@@ -604,7 +604,8 @@ static int see_second_life(void *arg)
 	thread = leave_ended(&sched);
 	check(weft_sched_destroy(sched) == 0);
 	check(weft_thread_join(thread, &result) == 0 && result == 7);
-	check(weft_thread_spawn(return_seven, NULL, NULL, &again) == 0);
+	check(weft_thread_spawn(return_seven, NULL, &(weft_thread_options){ .kind = WEFT_LIGHT },
+				&again) == 0);
 	check(again == thread); /* the hottest stack */
 	check(strcmp(look_at(again).state, "ready") == 0);
 	check(weft_thread_join(again, NULL) == 0);

@@ -40,7 +40,7 @@ static int write_to_zero(void *arg)
 
 static int spawn_and_join(void *arg)
 {
-	weft_thread_options options = { .name = "digger" };
+	weft_thread_options options = { .kind = WEFT_LIGHT, .name = "digger" };
 	weft_sem go = WEFT_SEM_INIT(0); /* when its number has been said */
 	weft_thread *thread;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* For valgrind_test.sh: every kind of thread, waits of every kind, and all of it given back. */
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,7 @@ static void meet(struct meeting *meeting, int wanted)
 static int take_part(void *arg)
 {
 	struct meeting *meeting = arg;
+	bool is_user = weft_thread_kind(weft_thread_self()) == WEFT_USER;
 	char *memory = malloc(100);
 	int result;
 
@@ -36,7 +38,10 @@ static int take_part(void *arg)
 		return 1;
 	memset(memory, 1, 100);
 	for (int i = 0; i < ROUNDS; i++) {
+		errno = i;
 		weft_yield();
+		if (is_user && errno != i)
+			return 2;
 		if (i % 5 == 0)
 			weft_sem_wait_until(&meeting->sem, weft_now() + 50 * WEFT_US);
 		if (i % 7 == 0) {
@@ -58,6 +63,9 @@ static void *take_part_as_foreign(void *arg)
 
 static int app(void *arg)
 {
+	static const weft_kind kinds[10] = { WEFT_KERNEL, WEFT_USER,  WEFT_LIGHT, WEFT_USER,
+					     WEFT_LIGHT,  WEFT_USER,  WEFT_LIGHT, WEFT_USER,
+					     WEFT_LIGHT,  WEFT_LIGHT };
 	struct meeting meeting = { WEFT_MUTEX_INIT, WEFT_COND_INIT, WEFT_SEM_INIT(0), 0 };
 	weft_thread *threads[THREADS];
 	pthread_t foreign;
@@ -67,8 +75,7 @@ static int app(void *arg)
 		return 1;
 	for (int i = 0; i < THREADS; i++)
 		if (weft_thread_spawn(take_part, &meeting,
-				      &(weft_thread_options){ .kind = i % 10 ? WEFT_LIGHT
-									     : WEFT_KERNEL },
+				      &(weft_thread_options){ .kind = kinds[i % 10] },
 				      &threads[i]) != 0)
 			return 1;
 	for (int i = 0; i < THREADS; i++)

@@ -22,6 +22,7 @@
 
 #include "client.h"
 #include "folder.h"
+#include "kinds.h"
 #include "serve/http/site.h"
 
 #define KEPT 1000 /* connections at once */
@@ -502,6 +503,13 @@ static int choose_light(void **state)
 	return 0;
 }
 
+static int choose_user(void **state)
+{
+	(void)state;
+	rig.kind = WEFT_USER;
+	return 0;
+}
+
 static int choose_kernel(void **state)
 {
 	(void)state;
@@ -524,5 +532,7 @@ int main(void)
 	};
 	int failed = cmocka_run_group_tests_name("light workers", tests, choose_light, NULL);
 
+	if (has_user_threads())
+		failed += cmocka_run_group_tests_name("user workers", tests, choose_user, NULL);
 	return failed + cmocka_run_group_tests_name("kernel workers", tests, choose_kernel, NULL);
 }

@@ -27,6 +27,7 @@
 
 #include "base/atomic.h"
 #include "client.h"
+#include "kinds.h"
 
 #define BIG_BYTES ((size_t)8 << 20)
 
@@ -789,9 +790,6 @@ static void what_cannot_be_started_leaves_nothing(void **state)
 	assert_int_equal(weft_server_create(rig.address, serve, NULL, NULL, &other), -EADDRINUSE);
 	assert_int_equal(weft_server_create("nonsense", serve, NULL, NULL, &other), -EINVAL);
 	assert_int_equal(weft_server_create("127.0.0.1:0", NULL, NULL, NULL, &other), -EINVAL);
-	assert_int_equal(weft_server_create("127.0.0.1:0", serve, NULL,
-					    &(weft_server_options){ .kind = WEFT_USER }, &other),
-			 -ENOTSUP);
 	assert_null(other);
 	stop();
 }
@@ -800,6 +798,13 @@ static int choose_light(void **state)
 {
 	(void)state;
 	rig.kind = WEFT_LIGHT;
+	return 0;
+}
+
+static int choose_user(void **state)
+{
+	(void)state;
+	rig.kind = WEFT_USER;
 	return 0;
 }
 
@@ -839,5 +844,7 @@ int main(void)
 	};
 	int failed = cmocka_run_group_tests_name("light workers", tests, choose_light, NULL);
 
+	if (has_user_threads())
+		failed += cmocka_run_group_tests_name("user workers", tests, choose_user, NULL);
 	return failed + cmocka_run_group_tests_name("kernel workers", tests, choose_kernel, NULL);
 }

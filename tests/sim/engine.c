@@ -69,6 +69,65 @@ int engine_run(weft_function *app, void *arg)
 	return engine_run_on(1 + weft__sim_choose(3), app, arg);
 }
 
+weft_sched_options engine_ticking(unsigned processors)
+{
+	static const int64_t slices_ns[] = { 100 * WEFT_US, 100 * WEFT_US, 300 * WEFT_US, WEFT_MS,
+					     10 * WEFT_MS };
+	weft_sched_options options = { .processors = processors };
+
+	options.slice_ns = slices_ns[weft__sim_choose(5)];
+	if (weft__sim_choose(2))
+		options.carriers = processors + weft__sim_choose(4);
+	return options;
+}
+
+weft_kind engine_kind(void)
+{
+	return weft__sim_choose(2) ? WEFT_USER : WEFT_LIGHT;
+}
+
+weft_thread *engine_spawn_kind(weft_kind kind, weft_function *function, void *arg)
+{
+	const weft_thread_options options = { .kind = kind };
+	weft_thread *thread = NULL;
+
+	weft__sim_check(weft_thread_spawn(function, arg, &options, &thread) == 0);
+	return thread;
+}
+
+/* All of its threads have ended: every carrier that lost its processor has noticed. */
+static void check_stats(weft_sched *sched, const weft_sched_options *options)
+{
+	weft_sched_stats stats;
+
+	/* The monitor may have to count its last hand-off yet. */
+	do {
+		weft__sys_thread_yield();
+		weft_sched_stats_get(sched, &stats);
+	} while (stats.extra_runners != stats.hand_offs);
+	weft__sim_check(stats.preemptions <= stats.ticks && stats.deferrals <= stats.ticks);
+	weft__sim_check(stats.spares <= stats.carriers && stats.carriers <= stats.carriers_max);
+	weft__sim_check(options->carriers == 0 || stats.carriers_max <= options->carriers);
+	if (options->strict)
+		weft__sim_check(stats.hand_offs + stats.declared == 0 && stats.carriers_max == 1);
+}
+
+void engine_run_counted(const weft_sched_options *options, weft_kind kind, weft_function *app,
+			void *arg)
+{
+	weft_thread_options inside = { .kind = kind };
+	weft_sched *sched;
+	weft_thread *thread;
+
+	engine_watch();
+	weft__sim_check(weft_sched_create(options, &sched) == 0);
+	inside.sched = sched;
+	weft__sim_check(weft_thread_spawn(app, arg, &inside, &thread) == 0);
+	engine_join(thread, 0);
+	check_stats(sched, options);
+	weft__sim_check(weft_sched_destroy(sched) == 0);
+}
+
 void engine_check_clean(void)
 {
 	struct weft__sim_usage usage;
@@ -78,6 +137,7 @@ void engine_check_clean(void)
 	weft__stack_count(&stacks);
 	weft__sim_check(usage.threads == 1);
 	weft__sim_check(usage.fds == 0);
+	weft__sim_check(usage.watches == 0);
 	weft__sim_check(stacks.in_use == 0);
 }
 

@@ -14,6 +14,18 @@
 int engine_run(weft_function *app, void *arg);
 int engine_run_on(unsigned processors, weft_function *app, void *arg);
 
+/* Options of a scheduler in which ticks come: a slice as the seed says, from the shortest on, and
+ * now and then hardly more carriers than processors. */
+weft_sched_options engine_ticking(unsigned processors);
+
+/* User or light, for all of a run or one thread. */
+weft_kind engine_kind(void);
+weft_thread *engine_spawn_kind(weft_kind kind, weft_function *function, void *arg);
+
+/* Runs app in a scheduler of these options, checks what it has counted, and ends it. */
+void engine_run_counted(const weft_sched_options *options, weft_kind kind, weft_function *app,
+			void *arg);
+
 /* The engine has ended: no kernel thread but the caller's lives, no descriptor is open, no thread's
  * stack is in use. */
 void engine_check_clean(void);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine.h"
+#include "pool/pool.h"
 
 #define TASKS 12
 #define SUBMITTERS 3
@@ -23,6 +24,9 @@ struct office {
 	uint32_t submitters;             /* atomic */
 	bool stopping;                   /* a submit may be refused */
 	bool held;                       /* handles are waited for */
+	bool watched;                    /* workers are seen to block, whether they do or not */
+	struct weft__worker *worker;     /* atomic: one that ran a job lately */
+	uint32_t over;                   /* atomic */
 };
 
 static unsigned choose_route(void *arg, uint64_t key, unsigned worker_count)
@@ -90,6 +94,8 @@ static int do_job(void *arg)
 	struct job *job = arg;
 
 	weft__sim_check(atomic_add_acq_rel(&job->runs, 1) == 0);
+	if (job->office->watched)
+		atomic_store_release(&job->office->worker, weft__worker_self());
 	switch (weft__sim_choose(6)) {
 	case 0:
 		weft_blocking_begin();
@@ -210,6 +216,52 @@ static void tasks_run_once(void *arg)
 	weft__sim_check(stats.queued == 0 && stats.running == 0);
 	weft__sim_check(stats.submitted == stats.completed + stats.cancelled);
 	weft__sim_check(weft_pool_destroy(office.pool) == 0);
+	check_at_most_once(&office);
+	engine_check_clean();
+}
+
+/* ---- the same while workers are seen to block at any moment: those that do, and those that do
+ * not */
+
+static void *see_workers(void *arg)
+{
+	struct office *office = arg;
+
+	while (!atomic_load_acquire(&office->over)) {
+		struct weft__worker *worker = atomic_load_acquire(&office->worker);
+
+		if (worker != NULL)
+			weft__pool_blocking_table.seen(worker);
+		engine_dawdle();
+	}
+	return NULL;
+}
+
+static void seen_workers_lose_nothing(void *arg)
+{
+	struct office office;
+	weft__sys_thread others[SUBMITTERS - 1], onlookers[2];
+	weft_pool_stats stats;
+
+	(void)arg;
+	open_office(&office);
+	office.watched = true;
+	for (int i = 0; i < 2; i++)
+		onlookers[i] = engine_foreign(see_workers, &office);
+	for (int i = 0; i < SUBMITTERS - 1; i++)
+		others[i] = engine_foreign(submit_jobs, &office);
+	submit_jobs(&office);
+	for (int i = 0; i < SUBMITTERS - 1; i++)
+		weft__sys_thread_join(others[i]);
+	weft__sim_check(weft_pool_drain(office.pool) == 0);
+	weft_pool_stats_get(office.pool, &stats);
+	weft__sim_check(stats.queued == 0 && stats.running == 0);
+	weft__sim_check(stats.submitted == stats.completed + stats.cancelled);
+	/* The onlookers go on: what they see has ended. */
+	weft__sim_check(weft_pool_destroy(office.pool) == 0);
+	atomic_store_release(&office.over, 1);
+	for (int i = 0; i < 2; i++)
+		weft__sys_thread_join(onlookers[i]);
 	check_at_most_once(&office);
 	engine_check_clean();
 }
@@ -505,6 +557,9 @@ static void every_worker_gets_a_hog(void *arg)
 const struct scenario pool_scenarios[] = {
 	{ .name = "tasks-run-once",
 	  .run = tasks_run_once,
+	  .options = { .spurious = 20, .eintr = 20 } },
+	{ .name = "seen-workers-lose-nothing",
+	  .run = seen_workers_lose_nothing,
 	  .options = { .spurious = 20, .eintr = 20 } },
 	{ .name = "stopping-loses-none",
 	  .run = stopping_loses_none,

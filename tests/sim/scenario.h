@@ -24,6 +24,8 @@ extern const struct scenario io_scenarios[];
 extern const struct scenario failure_scenarios[];
 extern const struct scenario pool_scenarios[];
 extern const struct scenario serve_scenarios[];
+extern const struct scenario preempt_scenarios[];
+extern const struct scenario handoff_scenarios[];
 
 /* The next scenario that bears this name, or whose group does, or any if that is "all"; NULL behind
  * the last. */

@@ -11,6 +11,7 @@ static const struct {
 	{ "sync", sync_scenarios }, { "time", time_scenarios },
 	{ "io", io_scenarios },     { "failure", failure_scenarios },
 	{ "pool", pool_scenarios }, { "serve", serve_scenarios },
+	{ "preempt", preempt_scenarios }, { "handoff", handoff_scenarios },
 };
 
 static bool bears(const char *name, const char *group, const struct scenario *scenario)

@@ -9,7 +9,7 @@
 
 #define SLEEPERS 8
 /* Timers late by 3 ms, a neighbour's wheel by 10 ms, and a few thousand steps of 30 us. */
-#define LATE_MAX (400 * WEFT_MS)
+#define LATE_MAX WEFT_SECOND
 
 static int sleep_some(void *arg)
 {

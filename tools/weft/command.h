@@ -8,6 +8,7 @@
 
 int weft__command_bench(int argc, char **argv);
 int weft__command_serve(int argc, char **argv);
+int weft__command_soak(int argc, char **argv);
 
 /* The name that `word` was most likely meant to be; NULL: none is near. names ends with NULL. */
 const char *weft__command_nearest(const char *word, const char *const names[]);

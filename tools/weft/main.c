@@ -27,6 +27,8 @@ static const struct command {
 	  weft__command_serve },
 	{ "bench", "measure threads, locks and pools, here and now, beside others",
 	  weft__command_bench },
+	{ "soak", "run libraries unchanged on many threads, and compare what they give",
+	  weft__command_soak },
 	{ "version", "say which version this is", show_version },
 	{ "help", "say this; 'help COMMAND' says more about one", show_help },
 };

@@ -17,6 +17,7 @@
 #include "serve/run.h"
 #include "serve/signals.h"
 #include "sys/sys.h"
+#include "sys/tls.h"
 
 #define FDS_BESIDE 192 /* the runtime, the listeners, refused connections, the admin and its own */
 
@@ -28,8 +29,8 @@ static const char help[] =
 	"  --listen ADDRESS      where to listen; default 127.0.0.1:8080\n"
 	"                        :8080 every interface, [::1]:8080 IPv6, unix:/run/site.sock\n"
 	"  --admin ADDRESS       shows schedulers, threads and counters there, say 127.0.0.1:8081\n"
-	"  --kind light|kernel   what the workers are; default light\n"
-	"  --workers N           how many; default 64 light ones, or 4 kernel ones per CPU\n"
+	"  --kind KIND           what the workers are: light, user or kernel; default light\n"
+	"  --workers N           how many; default 64 light or user ones, or 4 kernel ones per CPU\n"
 	"  --processors N        how many run at once; default: the CPUs\n"
 	"  --max-connections N   further ones are told to come back; default 10000\n"
 	"  --log                 a line for each request\n"
@@ -90,6 +91,8 @@ static int read_value(struct options *options, const char *name, const char *val
 		good = read_count(value, 10000000, &options->connections_max);
 	else if (strcmp(value, "light") == 0)
 		options->kind = WEFT_LIGHT;
+	else if (strcmp(value, "user") == 0)
+		options->kind = WEFT_USER;
 	else if (strcmp(value, "kernel") == 0)
 		options->kind = WEFT_KERNEL;
 	else
@@ -237,6 +240,13 @@ static void notice(int count)
 	fflush(stdout);
 }
 
+static int fail_user(void)
+{
+	fprintf(stderr, "weft serve: no user threads here: %s; '--kind light' does without\n",
+		weft__sys_tls_why());
+	return 1;
+}
+
 static int serve_site(const struct options *options, struct weft__http_site *site)
 {
 	weft_server_options server_options = {
@@ -256,6 +266,8 @@ static int serve_site(const struct options *options, struct weft__http_site *sit
 
 	error = weft_server_create(options->listen, weft__http_site_serve, site, &server_options,
 				   &server);
+	if (error == -ENOTSUP && options->kind == WEFT_USER)
+		return fail_user();
 	if (error < 0)
 		return fail("cannot listen at", options->listen, why_not(error));
 	if (options->admin != NULL) {

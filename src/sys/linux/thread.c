@@ -5,11 +5,14 @@
  * not up to 50 us later.
  */
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/panic.h"
@@ -166,4 +169,45 @@ int weft__sys_thread_at_exit(void (*function)(void *), void *arg)
 		return -ENOMEM;
 	at_exit = (struct at_exit){ .function = function, .arg = arg };
 	return 0;
+}
+
+int weft__sys_at_fork(void (*prepare)(void), void (*in_parent)(void), void (*in_child)(void))
+{
+	return -pthread_atfork(prepare, in_parent, in_child);
+}
+
+/* pids.max of our own control group, if there is one that says a number. */
+static unsigned long group_limit(void)
+{
+	unsigned long limit = ULONG_MAX;
+	char line[256], path[320];
+	FILE *file = fopen("/proc/self/cgroup", "re");
+
+	if (file == NULL)
+		return limit;
+	while (fgets(line, sizeof line, file) != NULL) {
+		if (strncmp(line, "0::", 3) != 0)
+			continue;
+		line[strcspn(line, "\n")] = '\0';
+		snprintf(path, sizeof path, "/sys/fs/cgroup%s/pids.max", line + 3);
+		fclose(file);
+		file = fopen(path, "re");
+		if (file == NULL)
+			return limit;
+		if (fscanf(file, "%lu", &limit) != 1)
+			limit = ULONG_MAX;
+		break;
+	}
+	fclose(file);
+	return limit;
+}
+
+unsigned weft__sys_thread_limit(void)
+{
+	unsigned long limit = group_limit();
+	struct rlimit processes;
+
+	if (getrlimit(RLIMIT_NPROC, &processes) == 0 && processes.rlim_cur < limit)
+		limit = processes.rlim_cur;
+	return limit < UINT_MAX ? (unsigned)limit : UINT_MAX;
 }

@@ -19,11 +19,12 @@
 
 static struct weft__sim_report *shared;
 static int said = -1; /* a memory file: the child's standard error */
+static const char aborted[] = "aborted";
 
 static void on_signal(int number)
 {
 	static const char *const names[] = {
-		[SIGABRT] = "aborted",
+		[SIGABRT] = aborted,
 		[SIGSEGV] = "segmentation fault",
 		[SIGBUS] = "bus error",
 		[SIGFPE] = "arithmetic error",
@@ -122,6 +123,7 @@ enum weft__sim_outcome weft__sim_run_apart(uint64_t seed, const struct weft__sim
 		snprintf(out_report->failure, sizeof out_report->failure,
 			 "the run ended with status %#x", (unsigned)status);
 	}
-	take_first_line(out_report->failure, sizeof out_report->failure);
+	if (strcmp(out_report->failure, aborted) == 0)
+		take_first_line(out_report->failure, sizeof out_report->failure);
 	return out_report->outcome;
 }

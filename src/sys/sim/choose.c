@@ -128,6 +128,8 @@ void weft__sim_plan(void)
 
 	if (other < next)
 		next = other;
+	if (weft__sim.ticking != 0 && weft__sim.tick_at < next)
+		next = weft__sim.tick_at;
 	/* A due timer waits for 64 steps at most. */
 	if (next > weft__sim.steps + 64)
 		next = weft__sim.steps + 64;

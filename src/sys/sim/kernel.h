@@ -29,6 +29,8 @@ enum weft__sim_state { WEFT__SIM_RUNNABLE, WEFT__SIM_WAITING, WEFT__SIM_ENDED };
 
 enum weft__sim_wake { WEFT__SIM_WOKEN, WEFT__SIM_TIMED_OUT, WEFT__SIM_INTERRUPTED };
 
+struct weft__watch;
+
 struct weft__sim_thread {
 	unsigned number; /* 0: the scenario's */
 	char name[16];
@@ -41,17 +43,23 @@ struct weft__sim_thread {
 	void *sp;
 	struct weft__fiber fiber;
 	void *self; /* the engine's word of this kernel thread */
+	/* identity: the block in force, NULL: its own; and the word of that one while it is not */
+	void **block;
+	void *own_self;
 	/* WAITING: for a wake on one of two addresses, or a time */
 	const void *on[2];
 	const char *call;
 	int64_t due_ns;
-	uint64_t waits_since; /* the step at which it began */
+	uint64_t waits_since; /* the step at which it began, and the time */
+	int64_t waits_since_ns;
 	enum weft__sim_wake wake;
 	/* made once */
 	void *(*function)(void *);
 	void *arg;
 	void (*at_exit)(void *);
 	void *at_exit_arg;
+	struct weft__watch *watch; /* tick.c; NULL: none */
+	bool ticks_blocked;        /* the signal is, in its handler */
 	char *stack;
 	size_t stack_bytes;
 };
@@ -85,6 +93,12 @@ struct weft__sim_kernel {
 
 	struct weft__sim_action *actions;
 	unsigned action_count, action_room;
+
+	/* tick.c */
+	unsigned ticking; /* watches that are armed, and single ticks that are due */
+	uint64_t tick_at; /* the step from which whoever runs gets a tick, if armed */
+	unsigned tick_stretch;
+	unsigned watches; /* and watchers: open */
 
 	bool running;
 	bool dumping; /* a thread that is switched to prints where it is and switches back */
@@ -124,7 +138,8 @@ int64_t weft__sim_lateness(void);
 void weft__sim_step(const char *call);
 void weft__sim_settle(void);
 void weft__sim_arm(void);
-/* Lets others run until somebody wakes `on` (or `or_on`, NULL: none), or the deadline. */
+/* Lets others run until somebody wakes `on` (or `or_on`, NULL: none), or the deadline, or a tick
+ * breaks it off: then its handler has run, and the caller may be another kernel thread. */
 enum weft__sim_wake weft__sim_block(const char *call, const void *on, const void *or_on,
 				    int64_t deadline_ns);
 void weft__sim_give_way(void);
@@ -156,6 +171,11 @@ void weft__sim_memory_drop(void);
 void weft__sim_files_start(void);
 unsigned weft__sim_files_open(void);
 void weft__sim_files_drop(void);
+
+/* ---- tick.c */
+void weft__sim_tick(void);
+void weft__sim_tick_in_call(void);
+void weft__sim_watch_sleeps(struct weft__watch *watch);
 
 /* ---- trace.c */
 void weft__sim_trace_step(const char *call, const void *caller);

@@ -179,6 +179,8 @@ static weft__noinline void decide(const char *call, const void *caller)
 		fire_due();
 		turn_to(weft__sim_wants_switch() ? next_thread(weft__sim.current)
 						 : weft__sim.current);
+		if (unlikely(weft__sim.ticking != 0))
+			weft__sim_tick();
 	}
 	/* What the step stands for happens now, after the turns of the others. */
 	if (unlikely(weft__sim.trace))
@@ -233,20 +235,27 @@ enum weft__sim_wake weft__sim_block(const char *call, const void *on, const void
 				    int64_t deadline_ns)
 {
 	struct weft__sim_thread *self = weft__sim.current;
+	enum weft__sim_wake wake;
 
 	weft__sim_settle();
+	if (self->watch != NULL)
+		weft__sim_watch_sleeps(self->watch);
 	self->state = WEFT__SIM_WAITING;
 	self->call = call;
 	self->on[0] = on;
 	self->on[1] = or_on;
 	self->waits_since = weft__sim.steps;
+	self->waits_since_ns = weft__sim.now_ns;
 	self->due_ns = deadline_ns;
 	if (deadline_ns < WEFT__SIM_NEVER - LATEST_NS)
 		self->due_ns += weft__sim_lateness();
 	due_at(self->due_ns);
 	weft__sim_pass_on();
 	self->call = NULL;
-	return self->wake;
+	wake = self->wake;
+	if (wake == WEFT__SIM_INTERRUPTED)
+		weft__sim_tick_in_call();
+	return wake;
 }
 
 /* The waiter that came last, or any. */
@@ -414,4 +423,5 @@ void weft__sim_usage(struct weft__sim_usage *out_usage)
 	weft__sim_memory_usage(out_usage);
 	out_usage->threads = weft__sim.alive;
 	out_usage->fds = weft__sim_files_open();
+	out_usage->watches = weft__sim.watches;
 }

@@ -95,12 +95,15 @@ void weft__sim_stop(enum weft__sim_outcome outcome, const char *format, ...) wef
 /* Computes for so long, by the simulated clock. */
 void weft__sim_compute(int64_t duration_ns);
 
+/* A call that the engine does not know keeps the kernel thread for so long. */
+void weft__sim_stuck(int64_t duration_ns);
+
 /* Switches the injected failures and nuisances off and on again; they are on at the start. */
 void weft__sim_inject(bool on);
 
 /* What the simulated process holds now. */
 struct weft__sim_usage {
-	unsigned threads, fds, reservations, guards;
+	unsigned threads, fds, reservations, guards, watches;
 	size_t reserved_bytes;
 };
 void weft__sim_usage(struct weft__sim_usage *out_usage);

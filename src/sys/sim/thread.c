@@ -235,6 +235,11 @@ unsigned weft__sys_cpu_count(void)
 	return weft__sim.options.cpus;
 }
 
+unsigned weft__sys_thread_limit(void)
+{
+	return 4096;
+}
+
 /* ---- the report */
 
 static void print_place(const struct weft__sim_thread *thread)
@@ -270,4 +275,13 @@ weft__noinline void weft__sim_threads_print(void)
 			weft__sim.dumping = false;
 		}
 	}
+}
+
+/* Nobody forks here. */
+int weft__sys_at_fork(void (*prepare)(void), void (*in_parent)(void), void (*in_child)(void))
+{
+	(void)prepare;
+	(void)in_parent;
+	(void)in_child;
+	return 0;
 }

@@ -30,7 +30,25 @@ void weft__sim_compute(int64_t duration_ns)
 	weft__sim.now_ns += duration_ns;
 }
 
-/* Linux compares and goes to sleep in one piece, and so is it here: there is no step between. */
+static int sleep_on(uint32_t *word, uint32_t expected, int64_t deadline_ns)
+{
+	for (;;) {
+		switch (weft__sim_block("wait", word, NULL, deadline_ns)) {
+		case WEFT__SIM_WOKEN:
+			return 0;
+		case WEFT__SIM_TIMED_OUT:
+			return -ETIMEDOUT;
+		case WEFT__SIM_INTERRUPTED:
+			if (deadline_ns != WEFT__SIM_NEVER)
+				return -EINTR;
+		}
+		if (__atomic_load_n(word, __ATOMIC_SEQ_CST) != expected)
+			return -EAGAIN;
+	}
+}
+
+/* Linux compares and goes to sleep in one piece, and so is it here: there is no step between. Broken
+ * off by a signal it begins anew, if it has no deadline. */
 int weft__sys_wait(uint32_t *word, uint32_t expected, int64_t deadline_ns)
 {
 	int result;
@@ -44,10 +62,8 @@ int weft__sys_wait(uint32_t *word, uint32_t expected, int64_t deadline_ns)
 		result = 0;
 	else if (weft__sim_nuisance(weft__sim.options.eintr))
 		result = -EINTR;
-	else if (weft__sim_block("wait", word, NULL, deadline_ns) == WEFT__SIM_TIMED_OUT)
-		result = -ETIMEDOUT;
 	else
-		result = 0;
+		result = sleep_on(word, expected, deadline_ns);
 	weft__sim_note("wait(%p, %u) = %d", (void *)word, expected, result);
 	return result;
 }

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a kernel thread of ours does in the kernel, by /proc/self/task/TID/syscall: "running";
+ * "-1 …" in the kernel without a call, that is, in a page fault; else the number of the call. It
+ * says "running" of one that waits for a CPU too. Where that file is missing, the letter in stat
+ * tells as much, but not in what.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "old_calls.h"
+#include "sys/linux/watch.h"
+
+#define PATH_BYTES 48
+#define TEXT_BYTES 256
+
+/* Those in which a program may stay for long. */
+#define CALLS(name)                                                                                           \
+	name(accept) name(accept4) name(clock_nanosleep) name(connect) name(copy_file_range) name(            \
+		epoll_pwait) name(epoll_pwait2) name(execve) name(exit) name(exit_group) name(fallocate)      \
+		name(fcntl) name(fdatasync) name(flock) name(fsync) name(ftruncate) name(futex) name(         \
+			futex_waitv) name(getdents64) name(getrandom) name(io_getevents) name(io_uring_enter) \
+			name(ioctl) name(madvise) name(membarrier) name(mmap) name(mprotect) name(            \
+				mq_timedreceive) name(mq_timedsend) name(msgrcv) name(msgsnd)                 \
+				name(msync) name(munmap) name(nanosleep) name(newfstatat) name(               \
+					openat) name(ppoll) name(pread64) name(preadv) name(preadv2)          \
+					name(pselect6) name(pwrite64) name(pwritev) name(pwritev2) name(      \
+						read) name(readv) name(recvfrom) name(recvmmsg)               \
+						name(recvmsg) name(renameat2) name(rt_sigsuspend) name(       \
+							rt_sigtimedwait) name(sched_yield) name(semop)        \
+							name(semtimedop) name(sendfile) name(                 \
+								sendmmsg) name(sendmsg) name(sendto)          \
+								name(splice) name(statx) name(                \
+									sync) name(syncfs) name(tee)          \
+									name(unlinkat) name(vmsplice) name(   \
+										wait4) name(waitid)           \
+										name(write) name(             \
+											writev)               \
+											WEFT__ARCH_OLD_CALLS( \
+												name)
+
+static const struct {
+	long number;
+	const char *name;
+} calls[] = {
+#define CALL(name) { SYS_##name, #name },
+	CALLS(CALL)
+#undef CALL
+};
+
+/* One line of a file of its kernel thread; false: it is not there, or it has ended. */
+static bool read_line(const struct weft__watch *watch, const char *file, char out_text[TEXT_BYTES])
+{
+	char path[PATH_BYTES];
+	ssize_t bytes;
+	int fd;
+
+	snprintf(path, sizeof path, "/proc/self/task/%d/%s", watch->tid, file);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	bytes = read(fd, out_text, TEXT_BYTES - 1);
+	close(fd);
+	out_text[bytes > 0 ? bytes : 0] = '\0';
+	return bytes > 0;
+}
+
+/* The letter stands behind the name, which is in brackets and may hold any character. */
+static bool is_asleep(const struct weft__watch *watch)
+{
+	char text[TEXT_BYTES];
+	const char *bracket;
+
+	if (!read_line(watch, "stat", text))
+		return false;
+	bracket = strrchr(text, ')');
+	return bracket != NULL &&
+	       (strncmp(bracket, ") S", 3) == 0 || strncmp(bracket, ") D", 3) == 0);
+}
+
+bool weft__watch_call_is_blocked(const struct weft__watch *watch)
+{
+	char text[TEXT_BYTES];
+
+	if (read_line(watch, "syscall", text))
+		return text[0] == '-' || (text[0] >= '0' && text[0] <= '9');
+	return is_asleep(watch);
+}
+
+static const char *name_of(long number, char *room, size_t room_bytes)
+{
+	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++)
+		if (calls[i].number == number)
+			return calls[i].name;
+	snprintf(room, room_bytes, "call %ld", number);
+	return room;
+}
+
+const char *weft__sys_watch_call(struct weft__watch *watch)
+{
+	char text[TEXT_BYTES];
+
+	if (!read_line(watch, "syscall", text))
+		return "an unknown call";
+	if (text[0] == '-')
+		return "page fault";
+	if (text[0] < '0' || text[0] > '9')
+		return "nothing";
+	return name_of(strtol(text, NULL, 10), watch->call, sizeof watch->call);
+}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/* Preemption and hand-off: nobody who computes or blocks stops the others. Each test would hang,
+ * and not fail by luck, if it did. */
+#include <errno.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/atomic.h"
+#include "in_sched.h"
+
+static weft_kind kind;
+static int stop;
+static long turns[4];
+
+static int spin(void *arg)
+{
+	long *turn = arg;
+
+	while (!atomic_load_relaxed(&stop))
+		atomic_bump(turn, 1);
+	return 0;
+}
+
+static int spawn(weft_function *function, void *arg, weft_thread **out_thread)
+{
+	return weft_thread_spawn(function, arg, &(weft_thread_options){ .kind = kind }, out_thread);
+}
+
+/* Until each has had the CPU 20 times after another had it. */
+static int watch_turns(void *arg)
+{
+	weft_thread *threads[3];
+	long seen[3];
+
+	(void)arg;
+	atomic_store_relaxed(&stop, 0);
+	for (int i = 0; i < 3; i++)
+		check(spawn(spin, &turns[i], &threads[i]) == 0);
+	for (int round = 0; round < 20; round++)
+		for (int i = 0; i < 3; i++) {
+			seen[i] = atomic_load_relaxed(&turns[i]);
+			while (atomic_load_relaxed(&turns[i]) == seen[i])
+				weft_sleep(WEFT_MS);
+		}
+	atomic_store_relaxed(&stop, 1);
+	for (int i = 0; i < 3; i++)
+		check(weft_thread_join(threads[i], NULL) == 0);
+	return 0;
+}
+
+static void who_computes_stops_nobody(void **state)
+{
+	(void)state;
+	for (unsigned processors = 1; processors <= 2; processors++)
+		assert_int_equal(weft_run(watch_turns, NULL,
+					  &(weft_sched_options){ .processors = processors,
+								 .slice_ns = WEFT_MS }),
+				 0);
+}
+
+/* Every general and vector register holds its own value while ticks fall. */
+static int hold_registers(void *arg)
+{
+	double own = (double)(intptr_t)arg, sum = 0;
+	uint64_t hash = (uint64_t)(uintptr_t)arg, expected = hash;
+	double values[16];
+
+	for (int i = 0; i < 16; i++)
+		values[i] = own + i;
+	while (!atomic_load_relaxed(&stop)) {
+		uint64_t a = hash, b = hash * 3, c = hash * 5, d = hash * 7;
+
+		for (int i = 0; i < 1000; i++) {
+			a = a * 25214903917u + 11;
+			b ^= a >> 7;
+			c += b;
+			d ^= c << 3;
+			for (int k = 0; k < 16; k++)
+				values[k] = values[k] * 1.5 - (own + k) * 0.5;
+		}
+		expected = d;
+		a = hash, b = hash * 3, c = hash * 5, d = hash * 7;
+		for (int i = 0; i < 1000; i++) {
+			a = a * 25214903917u + 11;
+			b ^= a >> 7;
+			c += b;
+			d ^= c << 3;
+		}
+		if (d != expected)
+			return -1;
+		hash = d;
+		sum = 0;
+		for (int k = 0; k < 16; k++)
+			sum += values[k];
+		if (sum != 16 * own + 120)
+			return -2;
+	}
+	return 0;
+}
+
+static int registers_under_ticks(void *arg)
+{
+	weft_thread *threads[8];
+	int result;
+
+	atomic_store_relaxed(&stop, 0);
+	for (intptr_t i = 0; i < 8; i++)
+		check(spawn(hold_registers, (void *)(i * 1000003), &threads[i]) == 0);
+	for (int i = 0; i < 100; i++)
+		weft_sleep(3 * WEFT_MS);
+	atomic_store_relaxed(&stop, 1);
+	for (int i = 0; i < 8; i++) {
+		check(weft_thread_join(threads[i], &result) == 0);
+		check(result == 0);
+	}
+	weft_sched_stats_get(weft_sched_self(), arg);
+	return 0;
+}
+
+static void registers_survive(void **state)
+{
+	weft_sched_stats stats;
+
+	(void)state;
+	for (unsigned processors = 1; processors <= 2; processors++) {
+		assert_int_equal(weft_run(registers_under_ticks, &stats,
+					  &(weft_sched_options){ .processors = processors,
+								 .slice_ns = 200 * WEFT_US }),
+				 0);
+		assert_true(stats.preemptions > 10);
+	}
+}
+
+/* Raw calls. */
+static int read_pipe(void *arg)
+{
+	char byte;
+
+	return (int)read(*(int *)arg, &byte, 1);
+}
+
+static int act_while_blocked(void *arg)
+{
+	weft_thread *reader;
+	int fds[2], result;
+
+	(void)arg;
+	check(pipe(fds) == 0);
+	for (int round = 0; round < 20; round++) {
+		check(spawn(read_pipe, &fds[0], &reader) == 0);
+		weft_yield(); /* it blocks, and with it the only processor */
+		weft_sleep(WEFT_MS);
+		check(write(fds[1], "x", 1) == 1);
+		check(weft_thread_join(reader, &result) == 0);
+		check(result == 1);
+	}
+	close(fds[0]);
+	close(fds[1]);
+	return 0;
+}
+
+static void who_blocks_stops_nobody(void **state)
+{
+	(void)state;
+	assert_int_equal(
+		weft_run(act_while_blocked, NULL, &(weft_sched_options){ .processors = 1 }), 0);
+}
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static long counted;
+
+static int count_under_lock(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 2000; i++) {
+		pthread_mutex_lock(&lock);
+		counted++;
+		for (int k = 0; k < 200; k++)
+			atomic_compiler_barrier();
+		pthread_mutex_unlock(&lock);
+	}
+	return 0;
+}
+
+static int share_a_lock(void *arg)
+{
+	weft_thread *threads[10];
+
+	(void)arg;
+	counted = 0;
+	for (int i = 0; i < 10; i++)
+		check(weft_thread_spawn(count_under_lock, NULL,
+					&(weft_thread_options){ .kind = WEFT_USER },
+					&threads[i]) == 0);
+	for (int i = 0; i < 10; i++)
+		check(weft_thread_join(threads[i], NULL) == 0);
+	return counted == 20000 ? 0 : -1;
+}
+
+static void a_lock_of_libc_is_no_deadlock(void **state)
+{
+	(void)state;
+	for (unsigned processors = 1; processors <= 2; processors++)
+		assert_int_equal(weft_run(share_a_lock, NULL,
+					  &(weft_sched_options){ .processors = processors,
+								 .slice_ns = 200 * WEFT_US }),
+				 0);
+}
+
+static int both_kinds(void (*test)(void **))
+{
+	for (kind = WEFT_USER; kind <= WEFT_LIGHT; kind++)
+		test(NULL);
+	return 0;
+}
+
+static void computing(void **state)
+{
+	(void)state;
+	both_kinds(who_computes_stops_nobody);
+}
+
+static void registers(void **state)
+{
+	(void)state;
+	both_kinds(registers_survive);
+}
+
+static void blocking(void **state)
+{
+	(void)state;
+	both_kinds(who_blocks_stops_nobody);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(computing),
+		cmocka_unit_test(registers),
+		cmocka_unit_test(blocking),
+		cmocka_unit_test(a_lock_of_libc_is_no_deadlock),
+	};
+
+	alarm(120); /* a hang is a failure */
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

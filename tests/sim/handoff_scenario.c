@@ -1,0 +1,810 @@
+/* SPDX-License-Identifier: MIT */
+/* Carriers stuck in calls that the engine does not know, at any point, while ticks come: others run
+ * on, whoever comes back is not lost, and everything is counted right. */
+#include <errno.h>
+
+#include "engine.h"
+
+/* ---- anything, in between anything */
+
+struct world {
+	weft_kind kind; /* WEFT_KIND_DEFAULT: each another */
+	weft_mutex mutex;
+	int64_t guarded; /* by mutex */
+	weft_sem sem;
+	weft_cond cond;
+	int64_t tickets; /* by mutex */
+	int pipe[2];
+	/* atomic: what has been done */
+	int64_t locked, spawned, ran;
+};
+
+static weft_kind kind_in(const struct world *world)
+{
+	return world->kind != WEFT_KIND_DEFAULT ? world->kind : engine_kind();
+}
+
+static void be_stuck(void)
+{
+	static const unsigned spans_ns[] = { 1000, 60000, 400000, 30000000 };
+
+	weft__sim_stuck(1 + weft__sim_choose(spans_ns[weft__sim_choose(4)]));
+}
+
+static void compute_some(void)
+{
+	static const unsigned spans_ns[] = { 100, 5000, 100000 };
+	unsigned span_ns = spans_ns[weft__sim_choose(3)];
+
+	for (unsigned i = weft__sim_choose(40); i > 0; i--)
+		weft__sim_compute(span_ns);
+}
+
+/* Between two calls, or between the brackets of one. */
+static void wander(void)
+{
+	switch (weft__sim_choose(6)) {
+	case 0:
+		be_stuck();
+		break;
+	case 1:
+		compute_some();
+		break;
+	case 2:
+		weft_yield();
+		break;
+	case 3:
+		weft_sleep(1 + weft__sim_choose(200000));
+		break;
+	default:
+		break;
+	}
+}
+
+static void use_mutex(struct world *world)
+{
+	int64_t guarded;
+
+	weft_mutex_lock(&world->mutex);
+	guarded = world->guarded;
+	wander();
+	world->guarded = guarded + 1;
+	weft_mutex_unlock(&world->mutex);
+	atomic_add_relaxed(&world->locked, 1);
+}
+
+static void use_sem(struct world *world)
+{
+	weft_sem_wake(&world->sem);
+	wander();
+	weft_sem_wait(&world->sem);
+}
+
+static void use_cond(struct world *world)
+{
+	weft_mutex_lock(&world->mutex);
+	world->tickets++;
+	weft_cond_wake(&world->cond);
+	while (world->tickets == 0)
+		weft_cond_wait(&world->cond, &world->mutex);
+	world->tickets--;
+	wander();
+	if (weft__sim_choose(2))
+		(void)weft_cond_wait_until(&world->cond, &world->mutex, engine_deadline());
+	weft_mutex_unlock(&world->mutex);
+}
+
+static void use_pipe(struct world *world)
+{
+	char byte = 'x';
+
+	weft__sim_check(weft_write(world->pipe[1], &byte, 1) == 1);
+	wander();
+	weft__sim_check(weft_read(world->pipe[0], &byte, 1) == 1);
+}
+
+static int child(void *arg)
+{
+	struct world *world = arg;
+
+	wander();
+	atomic_add_relaxed(&world->ran, 1);
+	return 7;
+}
+
+static void use_child(struct world *world)
+{
+	weft_thread *thread = engine_spawn_kind(kind_in(world), child, world);
+
+	atomic_add_relaxed(&world->spawned, 1);
+	wander();
+	engine_join(thread, 7);
+}
+
+static void use_one(struct world *world)
+{
+	switch (weft__sim_choose(7)) {
+	case 0:
+		use_mutex(world);
+		break;
+	case 1:
+		use_sem(world);
+		break;
+	case 2:
+		use_cond(world);
+		break;
+	case 3:
+		use_pipe(world);
+		break;
+	case 4:
+		use_child(world);
+		break;
+	case 5:
+		(void)weft_preempt_check();
+		break;
+	default:
+		wander();
+		break;
+	}
+}
+
+static void use_syscall_brackets(void)
+{
+	weft_syscall_enter();
+	if (weft__sim_choose(2))
+		be_stuck();
+	else
+		compute_some();
+	weft_syscall_leave();
+}
+
+static void use_blocking_brackets(struct world *world)
+{
+	weft_blocking_begin();
+	for (unsigned i = weft__sim_choose(3); i > 0; i--) {
+		if (weft__sim_choose(2))
+			use_one(world);
+		else
+			use_syscall_brackets();
+		wander();
+	}
+	weft_blocking_end();
+}
+
+static void use_disabled(struct world *world)
+{
+	weft_preempt_disable();
+	compute_some();
+	use_one(world);
+	weft_preempt_enable();
+}
+
+static int do_anything(void *arg)
+{
+	struct world *world = arg;
+
+	for (int i = 0; i < 6; i++) {
+		wander();
+		switch (weft__sim_choose(6)) {
+		case 0:
+			use_syscall_brackets();
+			break;
+		case 1:
+			use_blocking_brackets(world);
+			break;
+		case 2:
+			use_disabled(world);
+			break;
+		default:
+			use_one(world);
+			break;
+		}
+	}
+	return 7;
+}
+
+#define ACTORS 6
+
+static int world_app(void *arg)
+{
+	struct world *world = arg;
+	weft_thread *threads[ACTORS];
+
+	weft__sim_check(weft_pipe(world->pipe) == 0);
+	for (int i = 0; i < ACTORS; i++)
+		threads[i] = engine_spawn_kind(kind_in(world), do_anything, world);
+	for (int i = 0; i < ACTORS; i++)
+		engine_join(threads[i], 7);
+	weft__sim_check(world->guarded == world->locked && world->ran == world->spawned);
+	weft__sim_check(world->tickets == 0 && weft_sem_wait_try(&world->sem) == -EAGAIN);
+	for (int i = 0; i < 2; i++)
+		weft__sim_check(weft_close(world->pipe[i]) == 0);
+	return 0;
+}
+
+static void run_world(const weft_sched_options *options)
+{
+	struct world world = {
+		.kind = weft__sim_choose(2) ? WEFT_KIND_DEFAULT : engine_kind(),
+	};
+
+	engine_run_counted(options, kind_in(&world), world_app, &world);
+	engine_check_clean();
+}
+
+static void stuck_anywhere(void *arg)
+{
+	weft_sched_options options = engine_ticking(1 + weft__sim_choose(3));
+
+	(void)arg;
+	run_world(&options);
+}
+
+/* One carrier: whoever is stuck stops the others, and nothing is lost. */
+static void stuck_in_a_strict_one(void *arg)
+{
+	weft_sched_options options = engine_ticking(1);
+
+	(void)arg;
+	options.strict = true;
+	options.carriers = 0;
+	run_world(&options);
+}
+
+/* ---- a timer and a descriptor of a blocked carrier's processor are served */
+
+#define STUCK_NS (4 * WEFT_SECOND)
+/* Timers late by 3 ms, the monitor's longest pause, and a few times some thousand steps of 30 us: the
+ * monitor, the maker and a new carrier may each be kept waiting. */
+#define LATE_MAX WEFT_SECOND
+
+struct served {
+	int pipe[2];
+	int64_t written_ns; /* atomic */
+};
+
+static int be_stuck_for_long(void *arg)
+{
+	(void)arg;
+	for (unsigned i = weft__sim_choose(30); i > 0; i--)
+		weft__sim_compute(1000);
+	weft__sim_stuck(STUCK_NS);
+	return 0;
+}
+
+static int sleep_in_time(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 4; i++) {
+		int64_t due_ns = weft_now() + weft__sim_choose(20000000);
+
+		weft_sleep_until(due_ns);
+		weft__sim_check(weft_now() < due_ns + LATE_MAX);
+	}
+	return 0;
+}
+
+static int read_in_time(void *arg)
+{
+	struct served *served = arg;
+	char byte;
+
+	for (int i = 0; i < 4; i++) {
+		weft__sim_check(weft_read(served->pipe[0], &byte, 1) == 1);
+		weft__sim_check(weft_now() < atomic_load_relaxed(&served->written_ns) + LATE_MAX);
+	}
+	return 0;
+}
+
+/* A kernel thread, so that no processor is needed for it. */
+static void *write_now_and_then(void *arg)
+{
+	struct served *served = arg;
+
+	for (int i = 0; i < 4; i++) {
+		weft_sleep(1 + weft__sim_choose(20000000));
+		atomic_store_relaxed(&served->written_ns, weft_now());
+		weft__sim_check(weft_write(served->pipe[1], "x", 1) == 1);
+		weft_sleep(LATE_MAX);
+	}
+	return NULL;
+}
+
+static int served_app(void *arg)
+{
+	struct served *served = arg;
+	weft_thread *threads[5];
+	unsigned stuck = 1 + weft__sim_choose(3);
+	weft__sys_thread writer;
+	unsigned count = 0;
+
+	weft__sim_check(weft_pipe(served->pipe) == 0);
+	threads[count++] = engine_spawn_kind(engine_kind(), sleep_in_time, NULL);
+	threads[count++] = engine_spawn_kind(engine_kind(), read_in_time, served);
+	engine_dawdle();
+	while (stuck-- > 0)
+		threads[count++] = engine_spawn_kind(engine_kind(), be_stuck_for_long, NULL);
+	writer = engine_foreign(write_now_and_then, served);
+	for (unsigned i = 0; i < count; i++)
+		engine_join(threads[i], 0);
+	weft_blocking_begin();
+	weft__sys_thread_join(writer);
+	weft_blocking_end();
+	for (int i = 0; i < 2; i++)
+		weft__sim_check(weft_close(served->pipe[i]) == 0);
+	return 0;
+}
+
+static void the_blocked_ones_timers_are_served(void *arg)
+{
+	weft_sched_options options = engine_ticking(1 + weft__sim_choose(2));
+	struct served served = { 0 };
+
+	(void)arg;
+	options.carriers = 0;
+	engine_run_counted(&options, engine_kind(), served_app, &served);
+	engine_check_clean();
+}
+
+/* ---- a lock that the engine does not know (a word: 0 free, 1 held, 2 held and waited for), held
+ * by whoever is switched away, and more that want it than there can be carriers */
+
+struct foreign_lock {
+	uint32_t word;
+	int64_t guarded, step_ns;
+	bool yields; /* its holder gives way by itself */
+};
+
+static void lock_foreign(uint32_t *word)
+{
+	uint32_t seen = 0;
+
+	if (atomic_cas_acq_rel(word, &seen, 1u))
+		return;
+	while (atomic_swap_acq_rel(word, 2u) != 0)
+		(void)weft__sys_wait(word, 2, WEFT_FOREVER);
+}
+
+static void unlock_foreign(uint32_t *word)
+{
+	if (atomic_swap_acq_rel(word, 0u) == 2)
+		weft__sys_wake(word, 1);
+}
+
+static int want_foreign_lock(void *arg)
+{
+	struct foreign_lock *lock = arg;
+
+	for (int i = 0; i < 3; i++) {
+		int64_t guarded;
+
+		lock_foreign(&lock->word);
+		guarded = lock->guarded;
+		for (unsigned j = weft__sim_choose(100); j > 0; j--) {
+			weft__sim_compute(lock->step_ns);
+			if (lock->yields && weft__sim_choose(16) == 0)
+				engine_dawdle();
+		}
+		lock->guarded = guarded + 1;
+		unlock_foreign(&lock->word);
+		engine_dawdle();
+	}
+	return 0;
+}
+
+#define WANTS_MAX 12
+
+struct wants {
+	struct foreign_lock lock;
+	weft_kind kind;
+	unsigned count;
+};
+
+static int wants_app(void *arg)
+{
+	struct wants *wants = arg;
+	weft_thread *threads[WANTS_MAX];
+
+	for (unsigned i = 0; i < wants->count; i++)
+		threads[i] = engine_spawn_kind(wants->kind, want_foreign_lock, &wants->lock);
+	for (unsigned i = 0; i < wants->count; i++)
+		engine_join(threads[i], 0);
+	weft__sim_check(wants->lock.guarded == (int64_t)3 * wants->count);
+	return 0;
+}
+
+static void run_wants(weft_kind kind, bool yields)
+{
+	weft_sched_options options = engine_ticking(1 + weft__sim_choose(3));
+	struct wants wants = {
+		.lock = { .step_ns = options.slice_ns / (4 << weft__sim_choose(4)),
+			  .yields = yields },
+		.kind = kind,
+	};
+
+	if (options.carriers == 0)
+		options.carriers = options.processors + weft__sim_choose(4);
+	wants.count = options.carriers + 1 + weft__sim_choose(WANTS_MAX - options.carriers);
+	engine_run_counted(&options, kind, wants_app, &wants);
+	engine_check_clean();
+}
+
+static void user_threads_want_a_foreign_lock(void *arg)
+{
+	(void)arg;
+	run_wants(WEFT_USER, false);
+}
+
+static void light_threads_want_a_foreign_lock(void *arg)
+{
+	(void)arg;
+	run_wants(WEFT_LIGHT, false);
+}
+
+static void a_foreign_lock_is_held_across_waits(void *arg)
+{
+	(void)arg;
+	run_wants(WEFT_USER, true);
+}
+
+/* ---- schedulers come and go, and the kernel refuses what it is asked for */
+
+#define MAKERS 3
+
+static bool is_refusal(int code)
+{
+	return code == -ENOMEM || code == -EAGAIN || code == -EMFILE || code == -ENFILE ||
+	       code == -ENOSPC;
+}
+
+static int stuck_or_not(void *arg)
+{
+	int64_t *ran = arg;
+
+	for (int i = 0; i < 4; i++)
+		wander();
+	weft_blocking_begin();
+	wander();
+	weft_blocking_end();
+	atomic_add_relaxed(ran, 1);
+	return 0;
+}
+
+static void run_one(void)
+{
+	weft_sched_options options = engine_ticking(1 + weft__sim_choose(3));
+	int64_t ran = 0, started = 0;
+	weft_sched *sched;
+	int code;
+
+	if (weft__sim_choose(4) == 0)
+		options = (weft_sched_options){ .strict = true, .slice_ns = options.slice_ns };
+	code = weft_sched_create(&options, &sched);
+	if (code != 0 && !is_refusal(code))
+		weft__sim_fail("a scheduler answers %d", code);
+	if (code < 0)
+		return;
+	for (unsigned i = weft__sim_choose(5); i > 0; i--) {
+		const weft_thread_options inside = { .kind = engine_kind(), .sched = sched };
+
+		/* Detached: its end is the scheduler's. */
+		code = weft_thread_spawn(stuck_or_not, &ran, &inside, NULL);
+		if (code != 0 && !is_refusal(code))
+			weft__sim_fail("a spawn answers %d", code);
+		started += code == 0;
+		engine_dawdle();
+	}
+	weft__sim_check(weft_sched_destroy(sched) == 0);
+	weft__sim_check(ran == started);
+}
+
+static void *make_some(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 2; i++)
+		run_one();
+	return NULL;
+}
+
+static void schedulers_come_and_go(void *arg)
+{
+	weft__sys_thread makers[MAKERS];
+	unsigned count = 0;
+
+	(void)arg;
+	engine_watch();
+	for (int i = 0; i < MAKERS; i++)
+		if (weft__sys_thread_start(make_some, NULL, 0, "maker", &makers[count]) == 0)
+			count++;
+	make_some(NULL);
+	while (count > 0)
+		weft__sys_thread_join(makers[--count]);
+	engine_check_clean();
+}
+
+/* ---- carriers that were needed once end again */
+
+#define BURST 5
+#define RETIRED_WITHIN_NS (200 * WEFT_SECOND)
+
+static int stuck_once(void *arg)
+{
+	(void)arg;
+	weft__sim_stuck(WEFT_SECOND);
+	return 0;
+}
+
+static void burst(void)
+{
+	weft_thread *threads[BURST];
+
+	for (int i = 0; i < BURST; i++)
+		threads[i] = engine_spawn_kind(engine_kind(), stuck_once, NULL);
+	for (int i = 0; i < BURST; i++)
+		engine_join(threads[i], 0);
+}
+
+/* Two spares stay beside those that have a processor. */
+static int retire_app(void *arg)
+{
+	const unsigned *processors = arg;
+
+	for (int i = 0; i < 2; i++) {
+		int64_t until_ns;
+		weft_sched_stats stats;
+
+		burst();
+		until_ns = weft_now() + RETIRED_WITHIN_NS;
+		do {
+			weft_sleep(WEFT_SECOND);
+			compute_some();
+			weft_sched_stats_get(weft_sched_self(), &stats);
+			weft__sim_check(weft_now() < until_ns);
+		} while (stats.carriers > *processors + 2);
+	}
+	return 0;
+}
+
+static void spares_retire(void *arg)
+{
+	unsigned processors = 1 + weft__sim_choose(2);
+	weft_sched_options options = engine_ticking(processors);
+
+	(void)arg;
+	options.carriers = 0;
+	engine_run_counted(&options, engine_kind(), retire_app, &processors);
+	engine_check_clean();
+}
+
+/* ---- back from a call, without a processor, and then anything */
+
+struct back {
+	uint32_t ended; /* atomic */
+	weft_mutex mutex;
+	weft_sem sem;
+	weft_cond cond;
+	int pipe[2];
+	weft_thread *other;
+};
+
+enum {
+	BACK_YIELD,
+	BACK_SLEEP,
+	BACK_SPAWN,
+	BACK_JOIN,
+	BACK_DETACH,
+	BACK_MUTEX,
+	BACK_SEM,
+	BACK_COND,
+	BACK_READ,
+	BACK_WRITE,
+	BACK_BLOCKING,
+	BACK_WITHIN_BLOCKING,
+	BACK_SYSCALL,
+	BACK_CHECK,
+	BACK_DISABLED,
+	BACK_COMPUTE,
+	BACK_KERNEL,
+	BACK_STATS,
+	BACK_EXIT,
+	BACK_WAYS,
+};
+
+static void make_stuck(void)
+{
+	weft__sim_stuck(WEFT_SECOND / 10);
+}
+
+static int nothing(void *arg)
+{
+	(void)arg;
+	return 3;
+}
+
+static void wait_and_write(struct back *back, int way)
+{
+	char byte = 'x';
+
+	if (way == BACK_READ)
+		weft__sim_check(weft_write(back->pipe[1], &byte, 1) == 1);
+	make_stuck();
+	if (way == BACK_WRITE)
+		weft__sim_check(weft_write(back->pipe[1], &byte, 1) == 1);
+	weft__sim_check(weft_read(back->pipe[0], &byte, 1) == 1);
+}
+
+static void come_back_to_lock(struct back *back, int way)
+{
+	if (way == BACK_SEM) {
+		weft_sem_wake(&back->sem);
+		make_stuck();
+		weft_sem_wait(&back->sem);
+		return;
+	}
+	weft_mutex_lock(&back->mutex);
+	make_stuck();
+	if (way == BACK_COND)
+		weft__sim_check(weft_cond_wait_until(&back->cond, &back->mutex,
+						     weft_now() + 1000) == -ETIMEDOUT);
+	weft_mutex_unlock(&back->mutex);
+}
+
+static void come_back_between_brackets(int way)
+{
+	if (way == BACK_SYSCALL) {
+		weft_syscall_enter();
+		make_stuck();
+		weft_syscall_leave();
+		return;
+	}
+	if (way == BACK_WITHIN_BLOCKING)
+		weft_blocking_begin();
+	make_stuck();
+	if (way == BACK_BLOCKING)
+		weft_blocking_begin();
+	compute_some();
+	weft_blocking_end();
+}
+
+static void come_back_to_thread(int way)
+{
+	const weft_thread_options kernel = { .kind = WEFT_KERNEL };
+	weft_thread *thread = NULL;
+
+	if (way == BACK_JOIN || way == BACK_DETACH)
+		thread = engine_spawn_kind(engine_kind(), nothing, NULL);
+	make_stuck();
+	if (way == BACK_SPAWN)
+		thread = engine_spawn_kind(engine_kind(), nothing, NULL);
+	else if (way == BACK_KERNEL)
+		weft__sim_check(weft_thread_spawn(nothing, NULL, &kernel, &thread) == 0);
+	if (way == BACK_DETACH)
+		weft__sim_check(weft_thread_detach(thread) == 0);
+	else
+		engine_join(thread, 3);
+}
+
+static void come_back_to_rest(int way)
+{
+	weft_sched_stats stats;
+
+	if (way == BACK_DISABLED)
+		weft_preempt_disable();
+	make_stuck();
+	switch (way) {
+	case BACK_YIELD:
+		weft_yield();
+		break;
+	case BACK_SLEEP:
+		weft_sleep(weft__sim_choose(10000));
+		break;
+	case BACK_CHECK:
+		compute_some();
+		(void)weft_preempt_check();
+		break;
+	case BACK_DISABLED:
+		compute_some();
+		weft_preempt_enable();
+		break;
+	case BACK_STATS:
+		weft_sched_stats_get(weft_sched_self(), &stats);
+		(void)weft_now();
+		break;
+	case BACK_EXIT:
+		weft_thread_exit(0);
+	default:
+		for (int i = 0; i < 50; i++)
+			weft__sim_compute(20000);
+		break;
+	}
+}
+
+static int come_back(void *arg)
+{
+	struct back *back = arg;
+	unsigned first = weft__sim_choose(BACK_WAYS);
+
+	for (unsigned i = 0; i < 4; i++) {
+		int way = (int)((first + i) % BACK_WAYS);
+
+		if (way == BACK_READ || way == BACK_WRITE)
+			wait_and_write(back, way);
+		else if (way == BACK_MUTEX || way == BACK_SEM || way == BACK_COND)
+			come_back_to_lock(back, way);
+		else if (way == BACK_BLOCKING || way == BACK_WITHIN_BLOCKING || way == BACK_SYSCALL)
+			come_back_between_brackets(way);
+		else if (way == BACK_SPAWN || way == BACK_JOIN || way == BACK_DETACH ||
+			 way == BACK_KERNEL)
+			come_back_to_thread(way);
+		else
+			come_back_to_rest(way);
+	}
+	return 0;
+}
+
+/* Keeps the processor busy that was given away. */
+static int be_busy(void *arg)
+{
+	struct back *back = arg;
+
+	while (atomic_load_acquire(&back->ended) == 0) {
+		weft__sim_compute(20000);
+		if (weft__sim_choose(20) == 0)
+			weft_yield();
+	}
+	return 0;
+}
+
+#define RETURNERS 3
+
+static int back_app(void *arg)
+{
+	struct back *back = arg;
+	weft_thread *busy[2], *threads[RETURNERS];
+
+	weft__sim_check(weft_pipe(back->pipe) == 0);
+	for (int i = 0; i < 2; i++)
+		busy[i] = engine_spawn_kind(engine_kind(), be_busy, back);
+	for (int i = 0; i < RETURNERS; i++)
+		threads[i] = engine_spawn_kind(engine_kind(), come_back, back);
+	for (int i = 0; i < RETURNERS; i++)
+		engine_join(threads[i], 0);
+	atomic_store_release(&back->ended, 1u);
+	for (int i = 0; i < 2; i++)
+		engine_join(busy[i], 0);
+	for (int i = 0; i < 2; i++)
+		weft__sim_check(weft_close(back->pipe[i]) == 0);
+	return 0;
+}
+
+static void back_without_a_processor(void *arg)
+{
+	weft_sched_options options = engine_ticking(1 + weft__sim_choose(2));
+	struct back back = { 0 };
+
+	(void)arg;
+	options.carriers = 0;
+	engine_run_counted(&options, engine_kind(), back_app, &back);
+	engine_check_clean();
+}
+
+const struct scenario handoff_scenarios[] = {
+	{ .name = "stuck-anywhere",
+	  .run = stuck_anywhere,
+	  .options = { .spurious = 50, .eintr = 50 } },
+	{ .name = "stuck-in-a-strict-one", .run = stuck_in_a_strict_one },
+	{ .name = "the-blocked-ones-timers-are-served", .run = the_blocked_ones_timers_are_served },
+	{ .name = "users-want-a-foreign-lock", .run = user_threads_want_a_foreign_lock },
+	{ .name = "lights-want-a-foreign-lock", .run = light_threads_want_a_foreign_lock },
+	{ .name = "foreign-lock-across-waits", .run = a_foreign_lock_is_held_across_waits },
+	{ .name = "schedulers-come-and-go", .run = schedulers_come_and_go },
+	{ .name = "schedulers-are-refused",
+	  .run = schedulers_come_and_go,
+	  .options = { .fail_reserve = 20,
+		       .fail_thread = 200,
+		       .fail_poller = 30,
+		       .fail_open = 30 } },
+	{ .name = "spares-retire", .run = spares_retire },
+	{ .name = "back-without-a-processor", .run = back_without_a_processor },
+	{ 0 },
+};
