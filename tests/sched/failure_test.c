@@ -241,22 +241,24 @@ static int refuse_spawns(void *arg)
 	for (int i = 0; i < NEIGHBOURS; i++)
 		check(weft_thread_spawn(run_on, &neighbours, NULL, &threads[i]) == 0);
 	see_them_run(&neighbours);
-	weft__sys_force.fail_guard = 1;
+	atomic_store_relaxed(&weft__sys_force.fail_guard, 1);
 	spawn_fails(&large, -ENOMEM, &neighbours);
-	weft__sys_force.fail_reserve = 1;
+	atomic_store_relaxed(&weft__sys_force.fail_reserve, 1);
 	spawn_fails(&larger, -ENOMEM, &neighbours);
-	weft__sys_force.fail_thread = 1;
+	atomic_store_relaxed(&weft__sys_force.fail_thread, 1);
 	spawn_fails(&kernel, -EAGAIN, &neighbours);
 	__atomic_store_n(&neighbours.stop, 1, __ATOMIC_RELEASE);
 	for (int i = 0; i < NEIGHBOURS; i++)
 		check(weft_thread_join(threads[i], NULL) == 0);
-	check(weft__sys_force.fail_guard == 0 && weft__sys_force.fail_reserve == 0);
+	check(atomic_load_relaxed(&weft__sys_force.fail_guard) == 0 &&
+	      atomic_load_relaxed(&weft__sys_force.fail_reserve) == 0);
 	return 0;
 }
 
 static void refuse_in_child(void *arg)
 {
-	weft_sched_options options = { .processors = *(unsigned *)arg };
+	/* Without slices no spare carrier is made meanwhile: it would be the one that is refused. */
+	weft_sched_options options = { .processors = *(unsigned *)arg, .slice_ns = WEFT_FOREVER };
 
 	_exit(weft_run(refuse_spawns, NULL, &options) == 0 ? 0 : 1);
 }
@@ -299,9 +301,9 @@ static void a_spawn_refused_from_outside_does_not_keep_the_scheduler(void **stat
 
 	assert_int_equal(weft_sched_create(&three, &options.sched), 0);
 	for (int i = 0; i < 10; i++) {
-		weft__sys_force.fail_reserve = 1;
+		atomic_store_relaxed(&weft__sys_force.fail_reserve, 1);
 		assert_int_equal(weft_thread_spawn(return_seven, NULL, &options, &thread), -ENOMEM);
-		weft__sys_force.fail_reserve = 0;
+		atomic_store_relaxed(&weft__sys_force.fail_reserve, 0);
 		assert_null(thread);
 	}
 	assert_int_equal(options.sched->live, 0);

@@ -30,7 +30,7 @@ struct weft__sys_force {
 	 * "list": its list of threads; "none": all of it. WEFT_FORCE_TLS=… */
 	const char *lacking;
 
-	/* n > 0: the n-th call from now fails, once */
+	/* atomic. n > 0: the n-th call from now fails, once, of whatever kernel thread */
 	int fail_reserve, fail_guard, fail_thread, fail_poller;
 };
 
