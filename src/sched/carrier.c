@@ -55,7 +55,7 @@ static bool take_offered(struct weft__carrier *carrier)
 	if (processor == NULL ||
 	    !atomic_cas_acq_rel(&processor->owner, &offered, (uintptr_t)carrier))
 		return false;
-	carrier->processor = processor;
+	atomic_store_relaxed(&carrier->processor, processor);
 	return true;
 }
 
@@ -272,7 +272,7 @@ int weft__carrier_start(struct weft_sched *sched, struct weft__processor *proces
 		error = -EAGAIN;
 	if (error < 0) {
 		if (offerer != NULL)
-			offerer->processor = processor;
+			atomic_store_relaxed(&offerer->processor, processor);
 		return error;
 	}
 	error = weft__sys_thread_start(carrier_main, carrier, CARRIER_STACK_BYTES, sched->name,
@@ -290,7 +290,7 @@ int weft__carrier_start(struct weft_sched *sched, struct weft__processor *proces
 		    atomic_cas_acq_rel(&processor->owner, &offered,
 				       offerer != NULL ? (uintptr_t)offerer : WEFT__OWNER_IDLE) &&
 		    offerer != NULL)
-			offerer->processor = processor;
+			atomic_store_relaxed(&offerer->processor, processor);
 		weft__list_remove(&carrier->all);
 		atomic_store_relaxed(&sched->carrier_count, sched->carrier_count - 1);
 		weft__list_push(&sched->retired, &carrier->all);

@@ -105,13 +105,13 @@ struct weft__carrier {
 	uint32_t inside;
 	/* the carrier's own */
 	struct weft_thread loop;           /* its own stack, as a thread to switch to */
-	struct weft__processor *processor; /* NULL: it has none */
+	struct weft__processor *processor; /* atomic, for the monitor; NULL: it has none */
 	struct weft_thread *exit_wake;     /* with WEFT__AFTER_EXIT: whom to make ready then */
 	struct weft__processor *last;      /* the one it handed off last */
 	struct weft_sched *sched;
 	struct weft_thread *previous; /* whom it was switched from */
 	struct weft_thread *grant;    /* picked, but another carrier must run it; see stopped.c */
-	struct weft__watch *watch;    /* NULL: none could be had */
+	struct weft__watch *watch;    /* atomic, for the monitor; NULL: none could be had */
 	uint64_t tick_switches;       /* of its processor, at the last tick */
 	int64_t tick_run_ns;          /* for how long the same thread has run, counted in ticks */
 	/* atomic: written by the carrier */
@@ -138,8 +138,8 @@ struct weft__carrier {
 	/* the monitor's; for the maker: of whose blocking it is to tell, and in which turn it was */
 	bool is_away; /* its processor was handed off */
 	struct weft__list away;
-	void *seen_arg; /* atomic; NULL: of none */
-	const struct weft__blocking_table *seen_table;
+	void *seen_arg;                                /* atomic; NULL: of none */
+	const struct weft__blocking_table *seen_table; /* atomic */
 	uint64_t told_switches;
 };
 

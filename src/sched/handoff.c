@@ -87,7 +87,7 @@ static bool revoke(struct weft__processor *processor, struct weft__carrier *carr
 
 static void is_handed_off(struct weft_sched *sched, struct weft__carrier *carrier)
 {
-	weft__sys_watch_arm(carrier->watch, 0);
+	weft__sys_watch_arm(weft__watch_of(carrier), 0);
 	atomic_store_release(&carrier->armed, false); /* ARMED */
 	if (!carrier->is_away)
 		weft__list_push(&sched->away, &carrier->away);
@@ -118,15 +118,15 @@ static bool can_be_dislodged(struct weft__carrier *carrier)
 {
 	struct weft_thread *thread = atomic_load_relaxed(&carrier->current);
 
-	return thread != NULL && thread->tp != NULL && carrier->watch != NULL &&
+	return thread != NULL && thread->tp != NULL && weft__watch_of(carrier) != NULL &&
 	       atomic_load_relaxed(&carrier->inside) == 0 &&
-	       strcmp(weft__sys_watch_call(carrier->watch), "futex") == 0;
+	       strcmp(weft__sys_watch_call(weft__watch_of(carrier)), "futex") == 0;
 }
 
 static void dislodge(struct weft__carrier *carrier)
 {
 	atomic_store_relaxed(&carrier->is_dislodged, true);
-	weft__sys_watch_tick(carrier->watch);
+	weft__sys_watch_tick(weft__watch_of(carrier));
 }
 
 /* One that is away: it becomes a spare. */

@@ -18,11 +18,24 @@
 
 /* ---- at the bound */
 
+/* Its record may become another's meanwhile: then the name is a mixture. */
+static weft__racy void copy_name(char *to, const struct weft_thread *thread)
+{
+	const volatile char *name = thread->name;
+
+	for (unsigned i = 0; i < WEFT__NAME_BYTES - 1; i++)
+		to[i] = name[i];
+	to[WEFT__NAME_BYTES - 1] = '\0';
+}
+
 static void report_thread(struct weft__carrier *carrier, struct weft_thread *thread)
 {
-	weft__report("  thread %llu '%.*s' in %s",
-		     (unsigned long long)atomic_load_relaxed(&thread->id), WEFT__NAME_BYTES - 1,
-		     thread->name, weft__sys_watch_call(carrier->watch));
+	char name[WEFT__NAME_BYTES];
+
+	copy_name(name, thread);
+	weft__report("  thread %llu '%s' in %s",
+		     (unsigned long long)atomic_load_relaxed(&thread->id), name,
+		     weft__sys_watch_call(weft__watch_of(carrier)));
 }
 
 static void report_bound(struct weft_sched *sched, int64_t now_ns)
@@ -41,7 +54,7 @@ static void report_bound(struct weft_sched *sched, int64_t now_ns)
 		struct weft__carrier *carrier = container_of(link, struct weft__carrier, all);
 		struct weft_thread *thread = atomic_load_relaxed(&carrier->current);
 
-		if (thread == NULL || thread == &carrier->loop || carrier->watch == NULL)
+		if (thread == NULL || thread == &carrier->loop || weft__watch_of(carrier) == NULL)
 			continue;
 		if (++lines > REPORT_LINES)
 			break;
@@ -74,9 +87,9 @@ static int64_t blocked_since(struct weft__processor *processor, struct weft__car
 	processor->seen_calls = calls;
 	if (lasts) /* it says so itself */
 		return processor->seen_ns;
-	if (!same && weft__sys_watch_means(carrier->watch) != WEFT__WATCH_PERF)
+	if (!same && weft__sys_watch_means(weft__watch_of(carrier)) != WEFT__WATCH_PERF)
 		return WEFT_FOREVER;
-	return weft__sys_watch_look(carrier->watch, &since_ns) == WEFT__WATCH_BLOCKED
+	return weft__sys_watch_look(weft__watch_of(carrier), &since_ns) == WEFT__WATCH_BLOCKED
 		       ? since_ns
 		       : WEFT_FOREVER;
 }
@@ -90,12 +103,12 @@ static void tell_of(struct weft__carrier *carrier, uint64_t switches)
 
 	if (thread == NULL || carrier->told_switches == switches)
 		return;
-	table = atomic_load_relaxed(&thread->blocking_table);
+	table = atomic_load_acquire(&thread->blocking_table); /* TELL: arg, and what is behind it */
 	arg = atomic_load_relaxed(&thread->blocking_arg);
 	if (table == NULL || arg == NULL)
 		return;
 	carrier->told_switches = switches;
-	carrier->seen_table = table;
+	atomic_store_relaxed(&carrier->seen_table, table);
 	atomic_store_release(&carrier->seen_arg, arg);
 	weft__maker_ring();
 }
@@ -145,7 +158,7 @@ static int64_t look_at_running(struct weft__look *look, struct weft__processor *
 		return look->now_ns + SOON_NS;
 	}
 	atomic_store_relaxed(&carrier->armed, true);
-	weft__sys_watch_arm(carrier->watch, atomic_load_relaxed(&sched->tick_ns));
+	weft__sys_watch_arm(weft__watch_of(carrier), atomic_load_relaxed(&sched->tick_ns));
 	look->found = true;
 	return WEFT_FOREVER;
 }
@@ -170,7 +183,7 @@ static int64_t look_at_processor(struct weft__look *look, struct weft__processor
 		processor->seen_switches = switches;
 		processor->seen_ns = look->now_ns;
 	}
-	if (carrier->watch == NULL)
+	if (weft__watch_of(carrier) == NULL)
 		return WEFT_FOREVER;
 	since_ns = blocked_since(processor, carrier, same, look->now_ns);
 	return since_ns != WEFT_FOREVER ? look_at_blocked(look, processor, carrier, since_ns)
@@ -188,7 +201,7 @@ static bool has_processor(struct weft__carrier *carrier)
 
 static bool is_back(struct weft__carrier *carrier)
 {
-	return has_processor(carrier) || carrier->watch == NULL ||
+	return has_processor(carrier) || weft__watch_of(carrier) == NULL ||
 	       atomic_load_relaxed(&carrier->current) == &carrier->loop;
 }
 
@@ -215,8 +228,8 @@ static void look_at_away(struct weft__look *look, struct weft_sched *sched)
 			first = link;
 		/* One that is stopped with its thread sleeps, and has paused its watch. */
 		if (!atomic_load_relaxed(&carrier->is_stopped) &&
-		    weft__sys_watch_look(carrier->watch, &since_ns) == WEFT__WATCH_RUNS)
-			weft__sys_watch_tick(carrier->watch);
+		    weft__sys_watch_look(weft__watch_of(carrier), &since_ns) == WEFT__WATCH_RUNS)
+			weft__sys_watch_tick(weft__watch_of(carrier));
 	}
 	look->away |= !weft__list_is_empty(&sched->away);
 }

@@ -72,7 +72,8 @@ static void *take_seen(struct weft_sched *sched, const struct weft__blocking_tab
 			continue;
 		arg = atomic_swap_acq_rel(&carrier->seen_arg, (void *)NULL);
 		if (arg != NULL) {
-			*out_table = carrier->seen_table;
+			/* Perhaps of one that was seen since: there is one table. */
+			*out_table = atomic_load_relaxed(&carrier->seen_table);
 			break;
 		}
 	}

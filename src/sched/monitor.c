@@ -261,7 +261,7 @@ void weft__monitor_watch(struct weft__carrier *carrier, struct weft__watch *watc
 	struct weft__watch *old = carrier->watch;
 
 	weft__spin_lock(&carrier->sched->lock);
-	carrier->watch = watch;
+	atomic_store_release(&carrier->watch, watch); /* WATCH: what is in it before it */
 	weft__spin_unlock(&carrier->sched->lock);
 	if (carrier->sched->strict) {
 		if (old != NULL)

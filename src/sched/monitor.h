@@ -25,6 +25,13 @@ static inline int64_t weft__earlier(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
+/* NULL: none; else it stays while we look: a carrier closes it when the scheduler
+ * is looked at no more, or when it was retired: then nothing leads to it. */
+static inline struct weft__watch *weft__watch_of(const struct weft__carrier *carrier)
+{
+	return atomic_load_acquire(&carrier->watch); /* WATCH */
+}
+
 /* ---- monitor.c: who walks through the schedulers that are looked at */
 enum weft__walker { WEFT__WALKER_MONITOR, WEFT__WALKER_MAKER, WEFT__WALKERS };
 /* The one after that one (NULL: the first), kept from going away until the next call; NULL: none.

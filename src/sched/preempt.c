@@ -127,13 +127,16 @@ static void switch_ticks_off(struct weft__carrier *carrier)
 static bool has_overrun(struct weft_thread *self, struct weft__carrier *carrier)
 {
 	struct weft__processor *processor = atomic_load_relaxed(&carrier->processor);
+	uint64_t switches;
 
 	if (processor == NULL || atomic_load_relaxed(&processor->owner) != (uintptr_t)carrier) {
 		switch_ticks_off(carrier); /* the monitor sends single ones */
 		return true;               /* it runs without one: one too many */
 	}
-	if (carrier->tick_switches != processor->switches) {
-		carrier->tick_switches = processor->switches;
+	/* Not inside: from here on it may be another's, and what is read too much or too little. */
+	switches = atomic_load_relaxed(&processor->switches);
+	if (carrier->tick_switches != switches) {
+		carrier->tick_switches = switches;
 		carrier->tick_run_ns = 0;
 	} else {
 		carrier->tick_run_ns += atomic_load_relaxed(&carrier->sched->tick_ns);
@@ -193,8 +196,7 @@ static void on_tick(struct weft__tick_context *context)
 		atomic_store_relaxed(&carrier->is_dislodged, false);
 	if (self->is_loop)
 		switch_ticks_off(carrier);
-	else if (is_dislodged ||
-		 (has_overrun(self, carrier) && self->slice_ns != WEFT_FOREVER)) {
+	else if (is_dislodged || (has_overrun(self, carrier) && self->slice_ns != WEFT_FOREVER)) {
 		if (may_be_stopped(self, context, is_dislodged))
 			switch_away(self, context);
 		else

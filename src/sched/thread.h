@@ -90,9 +90,9 @@ struct weft_thread {
 	uint32_t wake_word; /* atomic: 1: go on */
 	int bell;           /* -1: none; to wake it out of weft__sys_poll */
 	uint8_t in_poll;    /* atomic: it waits there, not on wake_word */
-	const struct weft__blocking_table *blocking_table;
-	void *blocking_arg;
-	struct weft__list all; /* guarded by the registry's lock */
+	const struct weft__blocking_table *blocking_table; /* atomic, for the monitor */
+	void *blocking_arg;                                /* atomic, for the monitor */
+	struct weft__list all;                             /* guarded by the registry's lock */
 	weft__sys_thread kernel_thread;
 
 	char name[WEFT__NAME_BYTES];
