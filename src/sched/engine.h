@@ -116,7 +116,8 @@ struct weft__carrier {
 	int64_t tick_run_ns;          /* for how long the same thread has run, counted in ticks */
 	/* atomic: written by the carrier */
 	uint64_t ticks, preemptions, deferrals, migrations, calls_broken, extra_runs;
-	bool armed; /* atomic: ticks come */
+	bool armed;        /* atomic: ticks come */
+	bool is_in_a_call; /* atomic: its last tick fell into one */
 	enum weft__after after;
 	bool searching;
 	void *fault_stack;

@@ -151,6 +151,11 @@ static int64_t look_at_running(struct weft__look *look, struct weft__processor *
 		return WEFT_FOREVER;
 	if (look->now_ns < over_ns || !weft__has_waiters(processor))
 		return over_ns > look->now_ns ? over_ns : WEFT_FOREVER;
+	if (atomic_load_relaxed(&carrier->is_in_a_call)) { /* the next look tells */
+		atomic_store_relaxed(&carrier->is_in_a_call, false);
+		look->found = true;
+		return look->now_ns + SOON_NS;
+	}
 	/* A light thread needs a carrier that can go on in its place. */
 	if (!weft__have_spare(sched) && (thread == NULL || thread->tp == NULL) &&
 	    atomic_load_relaxed(&sched->stopped_count) == 0) {

@@ -168,6 +168,24 @@ static bool may_be_stopped(struct weft_thread *self, const struct weft__tick_con
 	return may;
 }
 
+/*
+ * A tick of the wall clock fell into a system call: perhaps it is blocked in it. That the monitor
+ * must see, but a carrier that takes ticks uses CPU, and its call is broken off or begun anew each
+ * time. So they are switched off for a while; a few times in a row at most, for it may just be a
+ * thread of many calls.
+ */
+static bool is_left_to_monitor(struct weft_thread *self, struct weft__carrier *carrier,
+			       const struct weft__tick_context *context)
+{
+	if ((!context->restarts_call && !context->broke_call) || carrier->sched->strict ||
+	    self->libc_ticks >= LIBC_TICKS_MAX)
+		return false;
+	self->libc_ticks++;
+	atomic_store_relaxed(&carrier->is_in_a_call, true);
+	switch_ticks_off(carrier);
+	return true;
+}
+
 static void switch_away(struct weft_thread *self, struct weft__tick_context *context)
 {
 	weft__sys_tick_leave(context);
@@ -197,6 +215,8 @@ static void on_tick(struct weft__tick_context *context)
 	if (self->is_loop)
 		switch_ticks_off(carrier);
 	else if (is_dislodged || (has_overrun(self, carrier) && self->slice_ns != WEFT_FOREVER)) {
+		if (!is_dislodged && is_left_to_monitor(self, carrier, context))
+			goto out;
 		if (may_be_stopped(self, context, is_dislodged))
 			switch_away(self, context);
 		else

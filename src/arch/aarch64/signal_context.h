@@ -27,4 +27,13 @@ static inline bool weft__signal_broke_call(void *context)
 	       *(const uint32_t *)(pc - 4) == WEFT__SIGNAL_SVC;
 }
 
+/* Interrupted at a system call instruction: the kernel restarts the call, or it was about to
+ * begin. */
+static inline bool weft__signal_restarts_call(void *context)
+{
+	const mcontext_t *registers = &((ucontext_t *)context)->uc_mcontext;
+
+	return *(const uint32_t *)(uintptr_t)registers->pc == WEFT__SIGNAL_SVC;
+}
+
 #endif

@@ -133,6 +133,7 @@ static void on_signal(int number, siginfo_t *info, void *interrupted)
 			.sp = weft__fault_sp(interrupted),
 			.is_masked = (blocked_in(interrupted) & ~watch->mask) != 0,
 			.broke_call = weft__signal_broke_call(interrupted),
+			.restarts_call = weft__signal_restarts_call(interrupted),
 			.is_in_libc = weft__tick_is_in_libc(weft__fault_pc(interrupted)),
 			.handle = interrupted,
 		};

@@ -88,6 +88,7 @@ static weft__noinline void deliver(struct weft__sim_thread *to, bool is_in_call)
 	struct weft__tick_context context = {
 		.pc = __builtin_return_address(0),
 		.sp = __builtin_frame_address(0),
+		.restarts_call = is_in_call,
 		.is_in_libc = is_in_call || weft__sim_choose(8) == 0,
 		.handle = &interrupted,
 	};
