@@ -56,14 +56,15 @@ typedef struct weft_sched_stats {
  * thread started in the scheduler has ended, and takes the scheduler away. The caller waits and is
  * no carrier. Reports of stack overflow are switched on (they chain to what handled SIGSEGV
  * before).
- * Returns what app returned; or, if nothing could be started, -EINVAL, -ENOMEM, -EAGAIN or -EMFILE
- *   as weft_sched_create: a program that must tell the two apart uses weft_sched_create itself.
+ * Returns what app returned; or, if nothing could be started, what weft_sched_create or
+ *   weft_thread_spawn returns: a program that must tell the two apart uses weft_sched_create itself.
  */
 WEFT_API int weft_run(weft_function *app, void *arg, const weft_sched_options *options);
 
 /* Makes a scheduler with its carriers, asleep. Returns 0; -EINVAL: too many processors, strict with
  * more than one; -ENOMEM; -EAGAIN: the kernel's limit on threads; -EMFILE: no descriptor (it needs
- * two). */
+ * two), -ENFILE: the system has none; -ENOSPC: the kernel's limit on what a user's processes watch
+ * by epoll (fs.epoll.max_user_watches) is reached. */
 WEFT_API int weft_sched_create(const weft_sched_options *options, weft_sched **out_sched);
 
 /* Waits until every thread of the scheduler has ended, then takes it away. Returns 0; -EDEADLK:

@@ -27,9 +27,10 @@ void weft__thread_name_copy(char *to, const char *name, const struct weft_thread
 	}
 }
 
+/* In a scheduler; WEFT_USER too where that could not be found out now, which its spawn says. */
 static weft_kind default_kind(void)
 {
-	return weft__user_init() == 0 ? WEFT_USER : WEFT_LIGHT;
+	return weft__user_init() != -ENOTSUP ? WEFT_USER : WEFT_LIGHT;
 }
 
 /* What need not be quick. */
@@ -37,6 +38,8 @@ static weft__noinline int spawn_other(weft_sched *sched, weft_kind kind, weft_fu
 				      void *arg, const weft_thread_options *options,
 				      weft_thread **out_thread)
 {
+	int error;
+
 	if (sched != NULL && weft__fork_has_lost_sched(sched))
 		return -ESRCH;
 	weft__fork_before_spawn(weft__arch_self());
@@ -46,8 +49,9 @@ static weft__noinline int spawn_other(weft_sched *sched, weft_kind kind, weft_fu
 	case WEFT_KERNEL:
 		return weft__kernel_spawn(function, arg, options, out_thread);
 	case WEFT_USER:
-		if (weft__user_init() < 0)
-			return -ENOTSUP;
+		error = weft__user_init();
+		if (error < 0)
+			return error;
 		/* fall through */
 	case WEFT_LIGHT:
 		return sched != NULL
@@ -215,7 +219,7 @@ int weft_thread_name_set(weft_thread *thread, const char *name)
 
 const char *weft_user_why(void)
 {
-	return weft__user_init() == 0 ? "" : weft__sys_tls_why();
+	return weft__user_why();
 }
 
 size_t weft_thread_stack_bytes(const weft_thread *thread)

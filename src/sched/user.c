@@ -2,6 +2,7 @@
 /* Records of user threads; see user.h. */
 #include "sched/user.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "mem/stack.h"
@@ -12,16 +13,27 @@
 #define WARM_MAX 256 /* of a size: their stacks keep their pages */
 #define KEPT_BELOW_BYTES \
 	((size_t)4 << 10) /* of a stack that is given back: what its next thread touches first */
+#define BLOCK_MAX (WEFT__STACK_CONTROL_MAX / 2)
 
 uint32_t weft__user_state;
 
 static struct {
 	uint32_t lock;
 	struct weft__tls_layout layout; /* constant when they are offered */
+	char why[120]; /* constant when they are refused; "": ask the floor below */
 	/* guarded by lock; linked by next. warm: the first ones, whose stacks keep their pages */
 	struct weft_thread *warm[SIZES], *cold[SIZES];
 	unsigned warm_count[SIZES];
 } users;
+
+static uint32_t judge(int error, const struct weft__tls_layout *layout)
+{
+	if (error == 0 && layout->bytes > BLOCK_MAX)
+		snprintf(users.why, sizeof users.why,
+			 "thread-local variables need %zu bytes; a user thread has room for %zu",
+			 layout->bytes, BLOCK_MAX);
+	return error < 0 || layout->bytes > BLOCK_MAX ? WEFT__USER_REFUSED : WEFT__USER_OFFERED;
+}
 
 int weft__user_init(void)
 {
@@ -31,17 +43,30 @@ int weft__user_init(void)
 		struct weft__tls_layout layout;
 		int error = weft__sys_tls_init(&layout);
 
-		state = error < 0 || layout.bytes > WEFT__STACK_CONTROL_MAX / 2
-				? WEFT__USER_REFUSED
-				: WEFT__USER_OFFERED;
+		if (error < 0 && error != -ENOTSUP)
+			return error; /* what is lacking may be there another time */
 		weft__spin_lock(&users.lock);
 		if (weft__user_state == WEFT__USER_UNKNOWN) {
-			users.layout = layout;
+			state = judge(error, &layout);
+			if (state == WEFT__USER_OFFERED)
+				users.layout = layout;
 			atomic_store_release(&weft__user_state, state);
 		}
+		state = weft__user_state;
 		weft__spin_unlock(&users.lock);
 	}
 	return state == WEFT__USER_OFFERED ? 0 : -ENOTSUP;
+}
+
+const char *weft__user_why(void)
+{
+	int error = weft__user_init();
+
+	if (error == 0)
+		return "";
+	if (error != -ENOTSUP)
+		return "not known yet: no memory, or no kernel thread, to find it out with";
+	return users.why[0] != '\0' ? users.why : weft__sys_tls_why();
 }
 
 static unsigned size_index(size_t slot_bytes)

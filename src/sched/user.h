@@ -15,8 +15,10 @@
 
 #include "sched/engine.h"
 
-/* Whether there can be user threads here; looks once. 0, -ENOTSUP */
+/* Whether there can be user threads here; looks once. 0, -ENOTSUP; -ENOMEM, -EAGAIN: it could not
+ * be found out now, and the next call looks again. */
 int weft__user_init(void);
+const char *weft__user_why(void); /* what weft_user_why says */
 /* The same without looking: false where nobody has asked yet. */
 extern uint32_t weft__user_state; /* atomic */
 enum { WEFT__USER_UNKNOWN, WEFT__USER_OFFERED, WEFT__USER_REFUSED };

@@ -380,10 +380,9 @@ static void a_submitter_that_runs_a_task_may_wait_for_its_own_key(void **state)
 
 	(void)state;
 	hold_workers(pool, &gate, 1);
-	assert_int_equal(
-		weft_pool_submit(pool, return_it, NULL, &(weft_task_options){ .key = 6 },
-				 &errand.before),
-		0);
+	assert_int_equal(weft_pool_submit(pool, return_it, NULL, &(weft_task_options){ .key = 6 },
+					  &errand.before),
+			 0);
 	assert_int_equal(weft_pool_submit(pool, wait_for_part, &errand,
 					  &(weft_task_options){ .key = 7 }, &task),
 			 0);

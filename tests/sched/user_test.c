@@ -7,8 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "in_sched.h"
+#include "proc.h"
 
 #define THREADS 200
 #define ROUNDS 100
@@ -96,6 +98,61 @@ static void inside_a_scheduler_user_is_the_default(void **state)
 	assert_string_equal(weft_user_why(), "");
 }
 
+/* ---- no memory when it is looked whether there can be any */
+
+static int spawn_and_join(weft_sched *sched, weft_kind kind)
+{
+	weft_kind seen = WEFT_KIND_DEFAULT;
+	weft_thread *thread;
+	int error = weft_thread_spawn(
+		note_kind, &seen, &(weft_thread_options){ .kind = kind, .sched = sched }, &thread);
+
+	if (error < 0)
+		return error;
+	check(weft_thread_join(thread, NULL) == 0);
+	check(seen == WEFT_USER);
+	return 0;
+}
+
+static void look_without_memory(void *arg)
+{
+	static const weft_kind kinds[] = { WEFT_USER, WEFT_KIND_DEFAULT };
+	const weft_pool_options options = { .kind = WEFT_USER, .workers = 1 };
+	struct rlimit limit, none;
+	weft_pool *pool = NULL;
+	weft_sched *sched;
+
+	(void)arg;
+	check(weft_sched_create(&(weft_sched_options){ .processors = 1 }, &sched) == 0);
+	check(getrlimit(RLIMIT_AS, &limit) == 0);
+	none = (struct rlimit){ 0, limit.rlim_max };
+	check(setrlimit(RLIMIT_AS, &none) == 0);
+	for (int i = 0; i < 2; i++) {
+		check(spawn_and_join(sched, kinds[i]) == -ENOMEM);
+		check(strstr(weft_user_why(), "no memory") != NULL);
+	}
+	check(weft_pool_create(&options, &pool) == -ENOMEM && pool == NULL);
+	check(setrlimit(RLIMIT_AS, &limit) == 0);
+	for (int i = 0; i < 2; i++) {
+		check(spawn_and_join(sched, kinds[i]) == 0);
+		check(strcmp(weft_user_why(), "") == 0);
+	}
+	check(weft_pool_create(&options, &pool) == 0);
+	check(weft_pool_destroy(pool) == 0);
+	check(weft_sched_destroy(sched) == 0);
+}
+
+/* In a child, and first of all: a process looks once. */
+static void a_passing_failure_refuses_no_later_spawn(void **state)
+{
+	(void)state;
+	if (getenv("WEFT_SANITIZED") != NULL) {
+		print_message("under a sanitizer nothing is looked for\n");
+		skip();
+	}
+	assert_int_equal(proc_in_child(look_without_memory, NULL), 0);
+}
+
 static int waited;
 
 static int wait_for(void *arg)
@@ -138,6 +195,7 @@ static void kinds_wake_each_other(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_passing_failure_refuses_no_later_spawn),
 		cmocka_unit_test(each_keeps_its_own_things),
 		cmocka_unit_test(inside_a_scheduler_user_is_the_default),
 		cmocka_unit_test(kinds_wake_each_other),
