@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What preemption costs: four user threads compute on one processor, and before and after them one
- * that does the same alone and so is never preempted. Work is counted in rounds of a loop; the CPU time is the
- * process's, the monitor's and the timers' share included.
+ * that does the same alone and so is never preempted. Work is counted in rounds of a loop; the CPU
+ * time is the process's, the monitor's and the timers' share included.
  *
  *	cost      what the four used beyond what their rounds cost the one, by preemptions
  *	overhead  by how much a round of the four is dearer, in percent

@@ -32,14 +32,14 @@ typedef struct weft_sched_options {
 
 /* Counted since the scheduler was made. */
 typedef struct weft_sched_stats {
-	uint64_t switches;     /* from thread to thread */
-	uint64_t ticks;        /* signals that a carrier got */
-	uint64_t preemptions;  /* user threads switched away by force, light ones stopped */
-	uint64_t deferrals;    /* ticks that came at a bad moment */
-	uint64_t migrations;   /* threads that went on on another carrier than before */
-	uint64_t steals;       /* threads taken from another processor's queue */
-	uint64_t hand_offs;    /* processors taken from blocked carriers by the monitor */
-	uint64_t declared;     /* processors given away by weft_blocking_begin */
+	uint64_t switches;    /* from thread to thread */
+	uint64_t ticks;       /* signals that a carrier got */
+	uint64_t preemptions; /* user threads switched away by force, light ones stopped */
+	uint64_t deferrals;   /* ticks that came at a bad moment */
+	uint64_t migrations;  /* threads that went on on another carrier than before */
+	uint64_t steals;      /* threads taken from another processor's queue */
+	uint64_t hand_offs;   /* processors taken from blocked carriers by the monitor */
+	uint64_t declared;    /* processors given away by weft_blocking_begin */
 	/* system calls of the program that a tick ended with EINTR: none by perf; by timer only
 	 * such as the kernel never restarts (nanosleep, poll, select, …; see signal(7)), each a few
 	 * times at most */
@@ -57,7 +57,8 @@ typedef struct weft_sched_stats {
  * no carrier. Reports of stack overflow are switched on (they chain to what handled SIGSEGV
  * before).
  * Returns what app returned; or, if nothing could be started, what weft_sched_create or
- *   weft_thread_spawn returns: a program that must tell the two apart uses weft_sched_create itself.
+ *   weft_thread_spawn returns: a program that must tell the two apart uses weft_sched_create
+ *   itself.
  */
 WEFT_API int weft_run(weft_function *app, void *arg, const weft_sched_options *options);
 

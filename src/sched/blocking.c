@@ -39,8 +39,8 @@ struct weft__carrier *weft__spare_on_word(struct weft_sched *sched)
 	return find_spare(sched, false);
 }
 
-/* The ring may wake another, who holds a processor: he finds work, or sleeps again. And who comes out
- * without a processor passes it on as long as anybody is in there (weft__search_end). */
+/* The ring may wake another, who holds a processor: he finds work, or sleeps again. And who comes
+ * out without a processor passes it on as long as anybody is in there (weft__search_end). */
 bool weft__spare_rouse(struct weft_sched *sched)
 {
 	struct weft__carrier *spare;
@@ -98,8 +98,8 @@ bool weft__offer(struct weft__carrier *carrier, struct weft__processor *processo
 	return spare != NULL;
 }
 
-/* It is nobody's until the monitor gives it to the carrier that the maker makes, or somebody who has
- * none takes it. */
+/* It is nobody's until the monitor gives it to the carrier that the maker makes, or somebody who
+ * has none takes it. */
 static void leave_behind(struct weft__carrier *carrier, struct weft__processor *processor)
 {
 	bool ring = has_something(processor);

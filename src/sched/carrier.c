@@ -74,7 +74,8 @@ void weft__carrier_keep(struct weft__carrier *carrier)
 	weft__spin_unlock(&carrier->sched->lock);
 }
 
-/* Only now others may count on it: on its way here it may have waited for a lock of the C library. */
+/* Only now others may count on it: on its way here it may have waited for a lock of the C
+ * library. */
 static void be_there(struct weft_sched *sched)
 {
 	atomic_store_release(&sched->spare_asked, (uint32_t)WEFT__SPARE_UNASKED);
@@ -197,33 +198,27 @@ void weft__carrier_bury(struct weft__carrier *carrier)
 }
 
 /* Records are not given back before the scheduler ends: threads may name the carrier that they ran
- * on last. */
-static int take_record(struct weft_sched *sched, struct weft__carrier **out_carrier)
+ * on last. NULL: no memory. */
+static struct weft__carrier *take_record(struct weft_sched *sched)
 {
+	struct weft__carrier *carrier;
 	struct weft__list *link;
 	void *at;
-	int error;
 
 	weft__spin_lock(&sched->lock);
 	link = weft__list_pop(&sched->retired);
 	weft__spin_unlock(&sched->lock);
-	if (link != NULL) {
-		struct weft__carrier *carrier = container_of(link, struct weft__carrier, all);
-
-		carrier->is_retired = false;
-		carrier->last = NULL;
-		carrier->given = NULL;
-		atomic_store_relaxed(&carrier->armed, false);
-		atomic_store_relaxed(&carrier->is_dislodged, false);
-		atomic_store_relaxed(&carrier->seen_arg, (void *)NULL);
-		carrier->told_switches = 0;
-		*out_carrier = carrier;
-		return 0;
-	}
-	error = weft__sys_reserve(RECORD_BYTES, WEFT__PAGE, &at);
-	if (error == 0)
-		*out_carrier = at;
-	return error;
+	if (link == NULL)
+		return weft__sys_reserve(RECORD_BYTES, WEFT__PAGE, &at) == 0 ? at : NULL;
+	carrier = container_of(link, struct weft__carrier, all);
+	carrier->is_retired = false;
+	carrier->last = NULL;
+	carrier->given = NULL;
+	atomic_store_relaxed(&carrier->armed, false);
+	atomic_store_relaxed(&carrier->is_dislodged, false);
+	atomic_store_relaxed(&carrier->seen_arg, (void *)NULL);
+	carrier->told_switches = 0;
+	return carrier;
 }
 
 /* False: there are as many as there may be. */
@@ -265,15 +260,13 @@ static bool make_carrier(struct weft_sched *sched, struct weft__processor *proce
 int weft__carrier_start(struct weft_sched *sched, struct weft__processor *processor,
 			struct weft__carrier *offerer)
 {
-	struct weft__carrier *carrier = NULL;
-	int error = take_record(sched, &carrier);
+	struct weft__carrier *carrier = take_record(sched);
+	int error;
 
-	if (error == 0 && !make_carrier(sched, processor, carrier))
-		error = -EAGAIN;
-	if (error < 0) {
+	if (carrier == NULL || !make_carrier(sched, processor, carrier)) {
 		if (offerer != NULL)
 			atomic_store_relaxed(&offerer->processor, processor);
-		return error;
+		return carrier == NULL ? -ENOMEM : -EAGAIN;
 	}
 	error = weft__sys_thread_start(carrier_main, carrier, CARRIER_STACK_BYTES, sched->name,
 				       &carrier->kernel_thread);

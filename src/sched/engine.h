@@ -13,10 +13,12 @@
  *                    it wakes: whoever loses has lost the processor.
  *
  *   IDLE             no carrier's: the one that it was offered to could not be started. Anyone may
- *   take it. carrier | REVOKED  the monitor is about to take it from that carrier, which is blocked
- *   in the
+ *                    take it.
+ *   carrier|REVOKED  the monitor is about to take it from that carrier, which is blocked in the
  *                    kernel: then it gives it to a spare. A carrier that finds this at its next
  *                    entry into the engine takes it back; see enter.h.
+ *   REVOKED          nobody's: it is on its way to a carrier that stopped with its thread
+ *                    (handoff.c). Nobody else takes it.
  *
  *   (c) -> (c|IDLE) by c      (c) -> (d|IDLE) by c, declared     (c) -> (d) by c, see stopped.c
  *   (c|IDLE) -> (c) by c      (c|IDLE) -> (d) by d
@@ -80,8 +82,8 @@ struct weft__processor {
 	struct weft__stack_cache stacks[2]; /* light, user */
 	int64_t clock_ns;                   /* atomic: the time at the last look */
 	int64_t polled_ns;
-	/* when a spent thread last had its turn, and which switch that was: never two in a row while
-	 * others wait */
+	/* when a spent thread last had its turn, and which switch that was: never two in a row
+	 * while others wait */
 	int64_t spent_ns;
 	uint64_t spent_at;
 	bool spent_due;
@@ -136,7 +138,8 @@ struct weft__carrier {
 	bool is_stopped;   /* atomic: it sleeps with its thread; see stopped.c */
 	bool is_new;       /* its own: made as a spare, and not yet one */
 	bool is_dislodged; /* atomic: by the monitor; its next tick is to give way */
-	/* the monitor's; for the maker: of whose blocking it is to tell, and in which turn it was */
+	/* the monitor's; for the maker: of whose blocking it is to tell, and in which turn it
+	 * was */
 	bool is_away; /* its processor was handed off */
 	struct weft__list away;
 	void *seen_arg;                                /* atomic; NULL: of none */

@@ -27,8 +27,8 @@
  *
  * Deadlines: a sleeping carrier fires its own processor's timers to the nanosecond; those of the
  * others, in case that they are busy, GRACE later; of one that is held by a sleeper who does not
- * know of them, at once. That is the duty of whoever slept last: when he wakes he fires it, or wakes
- * another for it (DUTY).
+ * know of them, at once. That is the duty of whoever slept last: when he wakes he fires it, or
+ * wakes another for it (DUTY).
  *
  * models/idle.pml is this protocol, with the variants that fail.
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the monitor sees of a scheduler in one look: carriers that are blocked in the kernel, threads
- * that overran, carriers that are back from a call without their processor, spares that nobody
- * needs.
+ * What the monitor sees of a scheduler in one look: carriers that are blocked in the kernel,
+ * threads that overran, carriers that are back from a call without their processor, spares that
+ * nobody needs.
  */
 #include "base/panic.h"
 #include "sched/monitor.h"
@@ -210,8 +210,8 @@ static bool is_back(struct weft__carrier *carrier)
 	       atomic_load_relaxed(&carrier->current) == &carrier->loop;
 }
 
-/* Carriers whose processor was handed off: those that are back from their call get a tick. There may
- * be thousands, so by turns: who was looked at goes behind the others. */
+/* Carriers whose processor was handed off: those that are back from their call get a tick. There
+ * may be thousands, so by turns: who was looked at goes behind the others. */
 static void look_at_away(struct weft__look *look, struct weft_sched *sched)
 {
 	struct weft__list *first = NULL, *link;

@@ -8,13 +8,11 @@
  *
  *	the thread holds		its last release gives way
  *	the carrier's loop runs		nothing to do
- *	sp is not in the thread's stack	a switch is under way, or the program runs on a stack of its
- *own
+ *	sp is not in the thread's stack	a switch is under way, or the program has its own stacks
  *	the handler's is not		the program has put the signal on the alternate stack
  *	more signals are masked		a handler of the program was interrupted
- *	pc is in the C library		a lock of the library may be held, which others would block
- *for:
- *					put off twice; then no more, or it could be for ever
+ *	pc is in the C library		it may hold a lock there, for which others would block; put
+ *					off twice at most, or it could be for ever
  *
  * The handler holds from before the switch to after it, so a tick that comes meanwhile only leaves
  * a wish.

@@ -148,70 +148,70 @@ static inline void release(void)
 		weft_preempt_enable();
 }
 
-/* ---- the family */
-SHOWN void *malloc(size_t bytes)
+/* ---- the family; parameters have the names of <stdlib.h> */
+SHOWN void *malloc(size_t size)
 {
 	void *at;
 
 	if (!is_ready())
-		return early_take(bytes);
+		return early_take(size);
 	hold();
-	at = next.malloc(bytes);
+	at = next.malloc(size);
 	release();
 	return at;
 }
 
-SHOWN void *calloc(size_t count, size_t bytes)
+SHOWN void *calloc(size_t nmemb, size_t size)
 {
 	void *at;
 
 	if (!is_ready()) {
-		if (__builtin_mul_overflow(count, bytes, &bytes))
-			bytes = SIZE_MAX;
-		return early_take(bytes);
+		if (__builtin_mul_overflow(nmemb, size, &size))
+			size = SIZE_MAX;
+		return early_take(size);
 	}
 	hold();
-	at = next.calloc(count, bytes);
+	at = next.calloc(nmemb, size);
 	release();
 	return at;
 }
 
-SHOWN void *realloc(void *from, size_t bytes)
+SHOWN void *realloc(void *ptr, size_t size)
 {
 	void *at;
 
-	if (is_early(from))
-		return early_move(from, bytes);
+	if (is_early(ptr))
+		return early_move(ptr, size);
 	if (!is_ready())
-		return early_take(bytes);
+		return early_take(size);
 	hold();
-	at = next.realloc(from, bytes);
+	at = next.realloc(ptr, size);
 	release();
 	return at;
 }
 
-SHOWN void *reallocarray(void *from, size_t count, size_t bytes)
+SHOWN void *reallocarray(void *ptr, size_t nmemb, size_t size)
 {
 	void *at;
 
-	if (!is_ready() || is_early(from)) {
-		if (!__builtin_mul_overflow(count, bytes, &bytes))
-			return realloc(from, bytes);
+	if (!is_ready() || is_early(ptr)) {
+		if (!__builtin_mul_overflow(nmemb, size, &size))
+			return realloc(ptr, size);
 		errno = ENOMEM;
 		return NULL;
 	}
 	hold();
-	at = next.reallocarray(from, count, bytes);
+	at = next.reallocarray(ptr, nmemb, size);
 	release();
 	return at;
 }
 
-SHOWN void free(void *at)
+SHOWN void free(void *ptr)
 {
-	if (at == NULL || is_early(at) || !is_ready())
+	if (ptr == NULL || is_early(ptr) || !is_ready())
 		return;
 	hold();
-	next.free(at);
+	next.free(ptr);
 	release();
 }
 
@@ -222,78 +222,78 @@ static void *no_memory(void)
 	return NULL;
 }
 
-SHOWN void *memalign(size_t align, size_t bytes)
+SHOWN void *memalign(size_t alignment, size_t size)
 {
 	void *at;
 
 	if (!is_ready())
 		return no_memory();
 	hold();
-	at = next.memalign(align, bytes);
+	at = next.memalign(alignment, size);
 	release();
 	return at;
 }
 
-SHOWN void *aligned_alloc(size_t align, size_t bytes)
+SHOWN void *aligned_alloc(size_t alignment, size_t size)
 {
 	void *at;
 
 	if (!is_ready())
 		return no_memory();
 	hold();
-	at = next.aligned_alloc(align, bytes);
+	at = next.aligned_alloc(alignment, size);
 	release();
 	return at;
 }
 
-SHOWN int posix_memalign(void **out_at, size_t align, size_t bytes)
+SHOWN int posix_memalign(void **memptr, size_t alignment, size_t size)
 {
 	int error;
 
 	if (!is_ready())
 		return ENOMEM;
 	hold();
-	error = next.posix_memalign(out_at, align, bytes);
+	error = next.posix_memalign(memptr, alignment, size);
 	release();
 	return error;
 }
 
-SHOWN void *valloc(size_t bytes)
+SHOWN void *valloc(size_t size)
 {
 	void *at;
 
 	if (!is_ready())
 		return no_memory();
 	hold();
-	at = next.valloc(bytes);
+	at = next.valloc(size);
 	release();
 	return at;
 }
 
-SHOWN void *pvalloc(size_t bytes)
+SHOWN void *pvalloc(size_t size)
 {
 	void *at;
 
 	if (!is_ready())
 		return no_memory();
 	hold();
-	at = next.pvalloc(bytes);
+	at = next.pvalloc(size);
 	release();
 	return at;
 }
 
-SHOWN size_t malloc_usable_size(void *at)
+SHOWN size_t malloc_usable_size(void *ptr)
 {
-	size_t bytes;
+	size_t size;
 
-	if (at == NULL || !is_ready())
+	if (ptr == NULL || !is_ready())
 		return 0;
-	if (is_early(at))
-		return early_size(at);
+	if (is_early(ptr))
+		return early_size(ptr);
 	hold();
-	bytes = next.malloc_usable_size(at);
+	size = next.malloc_usable_size(ptr);
 	release();
-	return bytes;
+	return size;
 }
 
 SHOWN int malloc_trim(size_t pad)

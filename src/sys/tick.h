@@ -24,8 +24,9 @@ struct weft__tick_context {
 			 * handler was interrupted */
 	bool broke_call;    /* it made a system call end with EINTR */
 	bool restarts_call; /* it fell into one that the kernel begins anew, or just before one */
-	bool is_in_libc;    /* pc is in the C library or the dynamic linker (static programs: false) */
-	void *handle;       /* for weft__sys_tick_leave and _moved */
+	/* pc is in the C library or the dynamic linker (static programs: false) */
+	bool is_in_libc;
+	void *handle; /* for weft__sys_tick_leave and _moved */
 };
 /*
  * Called with errno saved and ticks blocked; on the interrupted stack, unless the program has put

@@ -20,8 +20,8 @@ static struct weft__processor *only_processor(void)
 	return weft__self()->sched->processors[0];
 }
 
-/* The processor is held by a carrier that sleeps with it: not by one that is on its way to it, nor by
- * nobody. */
+/* The processor is held by a carrier that sleeps with it: not by one that is on its way to it, nor
+ * by nobody. */
 static bool is_idle(struct weft__processor *processor)
 {
 	return __atomic_load_n(&processor->owner, __ATOMIC_ACQUIRE) & WEFT__OWNER_IDLE &&

@@ -257,7 +257,8 @@ static int refuse_spawns(void *arg)
 
 static void refuse_in_child(void *arg)
 {
-	/* Without slices no spare carrier is made meanwhile: it would be the one that is refused. */
+	/* Without slices no spare carrier is made meanwhile: it would be the one that is
+	 * refused. */
 	weft_sched_options options = { .processors = *(unsigned *)arg, .slice_ns = WEFT_FOREVER };
 
 	_exit(weft_run(refuse_spawns, NULL, &options) == 0 ? 0 : 1);
@@ -353,7 +354,8 @@ int main(void)
 		cmocka_unit_test(a_refused_spawn_leaves_all_running),
 		cmocka_unit_test(a_refused_kernel_thread_leaves_no_record),
 		cmocka_unit_test(a_spawn_refused_from_outside_does_not_keep_the_scheduler),
-		cmocka_unit_test(a_hand_off_that_finds_no_carrier_leaves_the_processor_to_who_returns),
+		cmocka_unit_test(
+			a_hand_off_that_finds_no_carrier_leaves_the_processor_to_who_returns),
 	};
 
 	return cmocka_run_group_tests(tests, warm_up, NULL);

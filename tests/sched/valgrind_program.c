@@ -63,8 +63,8 @@ static void *take_part_as_foreign(void *arg)
 
 static int app(void *arg)
 {
-	static const weft_kind kinds[10] = { WEFT_KERNEL, WEFT_USER,  WEFT_LIGHT, WEFT_USER,
-					     WEFT_LIGHT,  WEFT_USER,  WEFT_LIGHT, WEFT_USER,
+	static const weft_kind kinds[10] = { WEFT_KERNEL, WEFT_USER, WEFT_LIGHT, WEFT_USER,
+					     WEFT_LIGHT,  WEFT_USER, WEFT_LIGHT, WEFT_USER,
 					     WEFT_LIGHT,  WEFT_LIGHT };
 	struct meeting meeting = { WEFT_MUTEX_INIT, WEFT_COND_INIT, WEFT_SEM_INIT(0), 0 };
 	weft_thread *threads[THREADS];

@@ -254,8 +254,8 @@ static void stuck_in_a_strict_one(void *arg)
 /* ---- a timer and a descriptor of a blocked carrier's processor are served */
 
 #define STUCK_NS (4 * WEFT_SECOND)
-/* Timers late by 3 ms, the monitor's longest pause, and a few times some thousand steps of 30 us: the
- * monitor, the maker and a new carrier may each be kept waiting. */
+/* Timers late by 3 ms, the monitor's longest pause, and a few times some thousand steps of 30 us:
+ * the monitor, the maker and a new carrier may each be kept waiting. */
 #define LATE_MAX WEFT_SECOND
 
 struct served {

@@ -7,10 +7,10 @@ static const struct {
 	const char *group;
 	const struct scenario *scenarios;
 } lists[] = {
-	{ "sys", sys_scenarios },   { "thread", thread_scenarios },
-	{ "sync", sync_scenarios }, { "time", time_scenarios },
-	{ "io", io_scenarios },     { "failure", failure_scenarios },
-	{ "pool", pool_scenarios }, { "serve", serve_scenarios },
+	{ "sys", sys_scenarios },         { "thread", thread_scenarios },
+	{ "sync", sync_scenarios },       { "time", time_scenarios },
+	{ "io", io_scenarios },           { "failure", failure_scenarios },
+	{ "pool", pool_scenarios },       { "serve", serve_scenarios },
 	{ "preempt", preempt_scenarios }, { "handoff", handoff_scenarios },
 };
 

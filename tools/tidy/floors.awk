@@ -25,6 +25,7 @@ BEGIN {
 	floor["serve"] = floor["shim"] = 7
 
 	# Doors between rooms of one floor: who, and which header.
+	door("sys", "arch/hold.h")	# spin locks and lists of libc's put preemption off
 	door("sys", "arch/arch.h")	# how this processor pauses in a spin, and where its stack is
 
 	# The room of each variant; of one that stands in several rooms, the lowest.

@@ -142,7 +142,8 @@ static bool is_blocked_by_ring(struct weft__watch *watch)
 		if (!is_blocked_at_first(watch))
 			return false;
 	} else if (atomic_load_acquire(&watch->means) != WEFT__WATCH_PERF) {
-		return false; /* another attends for the first time, and its event is not made yet */
+		/* another attends for the first time, and its event is not made yet */
+		return false;
 	} else {
 		/* A kernel before 4.17 does not tell sleep from preemption: /proc does. */
 		if (!is_out(watch, &at_ns) || !weft__watch_call_is_blocked(watch))

@@ -3,8 +3,9 @@
  * Ticks and watches. While a watch is armed, a tick may come at any step of its kernel thread;
  * when, the seed decides, not the clock. It is a call of the handler in the place of that step.
  *
- * A tick has a distance to the next of TICK_ROOM steps at least, so that whoever is interrupted gets
- * on. None comes while the handler runs, but between weft__sys_tick_leave and weft__sys_tick_moved.
+ * A tick has a distance to the next of TICK_ROOM steps at least, so that whoever is interrupted
+ * gets on. None comes while the handler runs, but between weft__sys_tick_leave and
+ * weft__sys_tick_moved.
  *
  * A single tick also comes to a kernel thread that waits in a call, as a signal does: the handler
  * runs, and then the call goes on or has ended (weft__sim_block says so). Not in a page fault.

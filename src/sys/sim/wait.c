@@ -47,8 +47,8 @@ static int sleep_on(uint32_t *word, uint32_t expected, int64_t deadline_ns)
 	}
 }
 
-/* Linux compares and goes to sleep in one piece, and so is it here: there is no step between. Broken
- * off by a signal it begins anew, if it has no deadline. */
+/* Linux compares and goes to sleep in one piece, and so is it here: there is no step between.
+ * Broken off by a signal it begins anew, if it has no deadline. */
 int weft__sys_wait(uint32_t *word, uint32_t expected, int64_t deadline_ns)
 {
 	int result;
