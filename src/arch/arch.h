@@ -26,6 +26,9 @@
 #ifndef WEFT_ARCH_ARCH_H
 #define WEFT_ARCH_ARCH_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 #include "base/compiler.h"
 
 /*
@@ -53,9 +56,27 @@ static inline void weft__arch_self_set(void *thread);
 /* Tells the processor that this is a loop that waits. */
 static inline void weft__arch_relax(void);
 
-/* The word itself: self.c.  Debuggers and crash reports find it by this name; code asks above. */
-extern __thread void *weft__arch_current
+/*
+ * What a block of thread-local variables has of ours, in one line of the cache, for all of it is
+ * wanted at each switch between threads with blocks of their own.  Code asks above and through
+ * weft__arch_local_at, for no compiler may keep its address; debuggers find it by its name: self.c.
+ */
+struct weft__arch_local {
+	void *thread; /* weft__arch_self */
+	/* of sys/tls.h, which says what they are */
+	void *own;
+	uint32_t used, epoch;
+};
+extern __thread struct weft__arch_local weft__arch_current
 	__attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+/* How far it is from the thread pointer: the same in every block. */
+static weft__always_inline ptrdiff_t weft__arch_local_offset(void);
+
+static weft__always_inline struct weft__arch_local *weft__arch_local_at(void *tp)
+{
+	return (struct weft__arch_local *)(void *)((char *)tp + weft__arch_local_offset());
+}
 
 /* switch.S: where contexts begin.  A context enters behind its first instruction (see there). */
 extern const char weft__arch_start[] __attribute__((visibility("hidden")));

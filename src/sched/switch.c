@@ -104,6 +104,8 @@ static weft__always_inline void foresee(struct weft_thread *next, struct weft_th
 	__builtin_prefetch(next->sp);
 	__builtin_prefetch((char *)next->sp + 3 * WEFT__CACHE_LINE);
 	__builtin_prefetch((char *)next->sp + 4 * WEFT__CACHE_LINE);
+	if (next->tp != NULL)
+		__builtin_prefetch(weft__arch_local_at(next->tp));
 	__builtin_prefetch(after_next);
 }
 
@@ -171,6 +173,13 @@ static weft__noinline void change_identity(struct weft__carrier *carrier, struct
 		weft__arch_self_set(next);
 }
 
+/* From one user thread to another, where it takes no call. */
+static weft__always_inline bool is_quick(const struct weft_thread *self,
+					 const struct weft_thread *next)
+{
+	return self->tp != NULL && next->tp != NULL && weft__sys_tls_is_quick;
+}
+
 /* What a switch notes before it. */
 static weft__always_inline void switch_from(struct weft_thread *self, struct weft_thread *next,
 					    enum weft__after after)
@@ -193,10 +202,12 @@ static weft__always_inline void switch_to(struct weft_thread *self, struct weft_
 					  enum weft__after after)
 {
 	switch_from(self, next, after);
-	if (unlikely(self->tp != next->tp))
-		change_identity(self->carrier, self, next);
-	else
+	if (self->tp == next->tp)
 		weft__arch_self_set(next);
+	else if (is_quick(self, next))
+		weft__sys_tls_swap(self->tp, next->tp);
+	else
+		change_identity(self->carrier, self, next);
 	weft__fiber_leave(&self->fiber, &next->fiber, after == WEFT__AFTER_EXIT);
 	weft__arch_switch(&self->sp, next->sp);
 	weft__fiber_arrive(&self->fiber);
@@ -293,7 +304,8 @@ static weft__noinline int yield_otherwise(struct weft_thread *self)
 	return 0;
 }
 
-/* Inside. next: who has the turn, if not one that has our identity; NULL: nobody by `turn`. */
+/* Inside. next: who has the turn, if what becomes of our identity takes a call; NULL: nobody by
+ * `turn`. */
 static weft__noinline int yield_inside(struct weft_thread *self, struct weft__processor *processor,
 				       struct weft_thread *next)
 {
@@ -328,10 +340,17 @@ int weft_yield(void)
 		return yield_otherwise(self);
 	self->hold.wish = 0; /* this is what it asks for */
 	next = turn(self, processor);
-	if (unlikely(next == NULL || next->stopped_with != NULL || next->tp != self->tp))
+	if (unlikely(next == NULL || next->stopped_with != NULL))
 		return yield_inside(self, processor, next);
-	switch_from(self, next, WEFT__AFTER_NOTHING);
-	weft__arch_self_set(next);
+	if (next->tp == self->tp) {
+		switch_from(self, next, WEFT__AFTER_NOTHING);
+		weft__arch_self_set(next);
+	} else if (likely(is_quick(self, next))) {
+		switch_from(self, next, WEFT__AFTER_NOTHING);
+		weft__sys_tls_swap(self->tp, next->tp);
+	} else {
+		return yield_inside(self, processor, next);
+	}
 	weft__fiber_leave(&self->fiber, &next->fiber, false);
 	weft__arch_switch(&self->sp, next->sp);
 	self = weft__arch_self();

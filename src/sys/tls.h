@@ -23,6 +23,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "arch/arch.h"
+#include "base/atomic.h"
+#include "thread_pointer.h"
+
 struct weft__tls_layout {
 	size_t bytes; /* that a block needs */
 	size_t align; /* of its first byte; a power of two */
@@ -68,6 +72,16 @@ void weft__sys_tls_adopt(void);
  */
 void *weft__sys_tls_get(void);
 void weft__sys_tls_set(void *pointer);
+
+/* The same from one block of a user thread's to another, where it takes no call. */
+extern bool weft__sys_tls_is_quick; /* constant once there are any */
+static weft__always_inline void weft__sys_tls_swap(void *from, void *to)
+{
+	/* It knows the kernel thread's own before it is in force: a signal may come in between. */
+	weft__arch_local_at(to)->own = weft__arch_local_at(from)->own;
+	atomic_compiler_barrier();
+	weft__arch_tp_set(to, true);
+}
 
 /* Sets one word of a block that is not in force: what weft__arch_self answers there. It stays until
  * it is set again. */

@@ -21,7 +21,7 @@ static void self_is_what_was_set(void **state)
 	assert_null(weft__arch_self());
 	weft__arch_self_set(&first);
 	assert_ptr_equal(weft__arch_self(), &first);
-	assert_ptr_equal(weft__arch_current, &first);
+	assert_ptr_equal(weft__arch_current.thread, &first);
 	weft__arch_self_set(&second);
 	assert_ptr_equal(weft__arch_self(), &second);
 	weft__arch_self_set(NULL);

@@ -65,7 +65,7 @@ static void the_thread_pointer_is_set_by_what_there_is(void **state)
 	void *own = weft__arch_tp(), *there;
 
 	(void)state;
-	assert_int_equal(weft__tls.is_fast, is_fast);
+	assert_int_equal(weft__sys_tls_is_quick, is_fast);
 	for (int i = 0; i < 4; i++) {
 		weft__arch_tp_set(one->tp, (i & 1) != 0 && weft__arch_tp_is_fast());
 		there = weft__arch_tp();

@@ -27,6 +27,16 @@ static inline void weft__arch_self_set(void *thread)
 			 : "r"(thread));
 }
 
+static weft__always_inline ptrdiff_t weft__arch_local_offset(void)
+{
+	ptrdiff_t offset;
+
+	__asm__("adrp %0, :gottprel:weft__arch_current\n\t"
+		"ldr %0, [%0, :gottprel_lo12:weft__arch_current]"
+		: "=r"(offset));
+	return offset;
+}
+
 /* yield does nothing on most of these processors; isb empties the pipeline. */
 static inline void weft__arch_relax(void)
 {

@@ -23,6 +23,14 @@ static inline void weft__arch_self_set(void *thread)
 			 : "r"(thread));
 }
 
+static weft__always_inline ptrdiff_t weft__arch_local_offset(void)
+{
+	ptrdiff_t offset;
+
+	__asm__("movq weft__arch_current@gottpoff(%%rip), %0" : "=r"(offset));
+	return offset;
+}
+
 static inline void weft__arch_relax(void)
 {
 	__asm__ volatile("pause");

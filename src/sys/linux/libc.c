@@ -279,6 +279,7 @@ static const char *look_around(struct witness *witness)
 		libc->threads = NULL;
 	find_stack(witness);
 	find_robust();
+	weft__libc_find_flag(libc, record);
 	return find_relocations(witness) ? NULL : "its control block is full of pointers";
 }
 

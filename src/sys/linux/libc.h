@@ -53,6 +53,7 @@ struct weft__libc {
 	size_t value_bytes, value_sequence, value_data;
 	size_t values_a_level;
 	unsigned levels;
+	size_t has_values; /* of the record: a byte, 0: none was ever set; 0: not known */
 
 	/* dtv: where a block has which module's part */
 	size_t dtv_bytes, dtv_value; /* of an entry */
@@ -89,14 +90,12 @@ bool weft__libc_is_lock(uint32_t *lock, void (*start)(void *), bool (*is_done)(v
 /* libc_keys.c: finds the table; false: not found. Runs the calling thread's destructors. */
 bool weft__libc_find_keys(struct weft__libc *libc);
 void weft__libc_run_keys(char *record);
+/* Of the calling thread's record, which is new. */
+void weft__libc_find_flag(struct weft__libc *libc, const char *record);
 
-/* libc_images.c: what a new thread's thread_locals hold. keep: the words of ours in it. */
-struct weft__libc_keep {
-	char *at;
-	size_t bytes;
-};
+/* libc_images.c: what a new thread's thread_locals hold. */
 int weft__libc_find_images(void);
-void weft__libc_reset_images(char *record, const struct weft__libc_keep keep[2]);
+void weft__libc_reset_images(char *record); /* of the calling thread's block */
 /* The library's own part of the calling thread's TLS. */
 void weft__libc_own_image(char **out_at, size_t *out_bytes);
 

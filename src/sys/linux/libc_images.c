@@ -15,6 +15,7 @@
 #include <link.h>
 #include <string.h>
 
+#include "arch/arch.h"
 #include "base/atomic.h"
 #include "base/compiler.h"
 #include "sys/linux/libc.h"
@@ -38,6 +39,7 @@ static struct {
 	ptrdiff_t own_offset; /* the C library's own part */
 	size_t own_bytes;
 	size_t own_id;
+	size_t in_a_row; /* from number 0 on: these are written down, and stay */
 } images;
 
 static const ElfW(Phdr) * tls_part(const struct dl_phdr_info *info)
@@ -91,9 +93,10 @@ static int note_module(struct dl_phdr_info *info, size_t bytes, void *arg)
 	return 0;
 }
 
+/* Modules are counted from 1; what stands at 0 in the linker's list is no module's. */
 static bool is_listed(size_t id)
 {
-	if (id == images.own_id)
+	if (id == 0 || id == images.own_id)
 		return true;
 	for (unsigned i = 0; i < images.count; i++)
 		if (images.modules[i].id == id)
@@ -120,6 +123,8 @@ int weft__libc_find_images(void)
 		if (pin(&images.modules[i]))
 			images.modules[kept++] = images.modules[i];
 	images.count = kept;
+	while (is_listed(images.in_a_row))
+		images.in_a_row++;
 	return 0;
 }
 
@@ -142,19 +147,14 @@ static void copy_stretch(const struct module *module, char *at, size_t from, siz
 		memset(at + middle, 0, to - middle);
 }
 
-/* All of it but the words to keep, which are in order: a signal handler reads them at any time. */
-static void reset_module(const struct module *module, char *at,
-			 const struct weft__libc_keep keep[2])
+/* All of it but what is ours: a signal handler reads that at any time. */
+static void reset_module(const struct module *module, char *at)
 {
-	size_t done = 0;
+	size_t ours = (size_t)((char *)weft__arch_local_at(weft__arch_tp()) - at), done = 0;
 
-	for (int i = 0; i < 2; i++) {
-		size_t from = (size_t)(keep[i].at - at);
-
-		if ((uintptr_t)keep[i].at < (uintptr_t)at || from >= module->bytes)
-			continue;
-		copy_stretch(module, at, done, from);
-		done = from + keep[i].bytes;
+	if (ours < module->bytes) {
+		copy_stretch(module, at, 0, ours);
+		done = ours + sizeof(struct weft__arch_local);
 	}
 	copy_stretch(module, at, done, module->bytes);
 }
@@ -214,6 +214,21 @@ static bool walk_late(bool (*visit)(void *arg, size_t id, const char *slot), voi
 	return false;
 }
 
+/* Whether there is any: of the linker's list, which has room for more than there are, every slot is
+ * read, so the loop has no branch. */
+static bool has_late(void)
+{
+	const struct weft__libc *libc = &weft__libc;
+	const char *list = *libc->slots;
+	const char *map = list + libc->slots_first + libc->slot_map;
+	size_t count = size_at(list + libc->slots_count), step = libc->slot_bytes;
+	uintptr_t any = (uintptr_t)pointer_at(list + libc->slots_next);
+
+	for (size_t i = images.in_a_row; i < count; i++)
+		any |= (uintptr_t)pointer_at(map + i * step);
+	return any != 0;
+}
+
 static bool may_have_part(void *record, size_t id, const char *slot)
 {
 	return id >= LATE_MAX || part_of(record, id) != NULL ||
@@ -221,7 +236,6 @@ static bool may_have_part(void *record, size_t id, const char *slot)
 }
 
 struct late {
-	const struct weft__libc_keep *keep;
 	size_t id; /* looked for */
 	char *part;
 };
@@ -262,17 +276,17 @@ static int reset_late(struct dl_phdr_info *info, size_t bytes, void *arg)
 		.image_bytes = part->p_filesz,
 		.bytes = part->p_memsz,
 	};
-	reset_module(&module, late->part, late->keep);
+	reset_module(&module, late->part);
 	return 0;
 }
 
-void weft__libc_reset_images(char *record, const struct weft__libc_keep keep[2])
+void weft__libc_reset_images(char *record)
 {
 	char *tp = record + weft__libc.tp_offset;
-	struct late late = { .keep = keep };
+	struct late late = { .part = NULL };
 
 	for (unsigned i = 0; i < images.count; i++)
-		reset_module(&images.modules[i], tp + images.modules[i].offset, keep);
-	if (unlikely(walk_late(may_have_part, record)))
+		reset_module(&images.modules[i], tp + images.modules[i].offset);
+	if (unlikely(has_late() && walk_late(may_have_part, record)))
 		dl_iterate_phdr(reset_late, &late);
 }

@@ -167,9 +167,33 @@ static bool drop_value(char *value, unsigned key)
 	return false;
 }
 
+/* The library sets a byte of the record with the first value, as of 2.34 behind the levels.
+ * Believed only if it does so here. */
+void weft__libc_find_flag(struct weft__libc *libc, const char *record)
+{
+	const char *flag = record + libc->specific + libc->levels * sizeof(void *);
+	bool was_clear = *(const volatile char *)flag == 0;
+	pthread_key_t key;
+
+	if (flag >= record + libc->record_bytes || pthread_key_create(&key, NULL) != 0)
+		return;
+	if (pthread_setspecific(key, &weft__libc) == 0) {
+		if (was_clear && *(const volatile char *)flag == 1)
+			libc->has_values = (size_t)(flag - record);
+		pthread_setspecific(key, NULL);
+	}
+	pthread_key_delete(key);
+}
+
 /* Destructors may set values anew; after so many rounds these are forgotten. */
 void weft__libc_run_keys(char *record)
 {
+	size_t flag = weft__libc.has_values;
+
+	if (likely(flag != 0 && record[flag] == 0))
+		return;
+	if (flag != 0)
+		record[flag] = 0; /* for the next thread, if no destructor sets another */
 	for (int i = 0; i < PTHREAD_DESTRUCTOR_ITERATIONS; i++)
 		if (!walk_values(record, run_value))
 			return;

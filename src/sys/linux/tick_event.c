@@ -16,6 +16,7 @@
 #include "sys/linux/watch.h"
 
 #define FDS_MAX (1 << 20)
+#define TABLE_BYTES (FDS_MAX * sizeof(void *))
 #define NEVER_NS INT64_C(1000000000000) /* until it is armed */
 
 static struct weft__watch **watches; /* atomic; by descriptor, each atomic */
@@ -27,11 +28,11 @@ static struct weft__watch **table(void)
 
 	if (at != NULL)
 		return at;
-	if (weft__sys_reserve(FDS_MAX * sizeof *at, WEFT__PAGE, &fresh) != 0)
+	if (weft__sys_reserve(TABLE_BYTES, WEFT__PAGE, &fresh) != 0)
 		return NULL;
 	if (atomic_cas_acq_rel(&watches, &seen, fresh))
 		return fresh;
-	weft__sys_unreserve(fresh, FDS_MAX * sizeof *at);
+	weft__sys_unreserve(fresh, TABLE_BYTES);
 	return seen;
 }
 

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <string.h>
 
 #include "arch/arch.h"
 #include "sys/linux/force.h"
@@ -16,9 +15,8 @@
 #include "sys/sys.h"
 #include "thread_pointer.h"
 
-struct weft__tls weft__tls;
-
-static __thread struct weft__tls_state state __attribute__((tls_model("initial-exec")));
+uint32_t weft__tls_epoch;
+bool weft__sys_tls_is_quick;
 
 static struct {
 	uint32_t once; /* atomic. 0; 1: somebody looks; 2: looked */
@@ -30,13 +28,9 @@ static struct {
 
 static int look(void)
 {
-	char *tp = weft__arch_tp();
-	int error;
+	int error = weft__libc_learn(&looked.why);
 
-	weft__tls.state = (char *)&state - tp;
-	weft__tls.self = (char *)&weft__arch_current - tp;
-	weft__tls.is_fast = weft__arch_tp_is_fast() && !weft__sys_force.no_fsgsbase;
-	error = weft__libc_learn(&looked.why);
+	weft__sys_tls_is_quick = weft__arch_tp_is_fast() && !weft__sys_force.no_fsgsbase;
 	if (error < 0)
 		return error;
 	/* Behind the engine's own handlers, so that in the child it runs after those. */
@@ -83,7 +77,9 @@ const char *weft__sys_tls_why(void)
 
 void weft__sys_tls_adopt(void)
 {
-	state.own = weft__arch_tp();
+	void *tp = weft__arch_tp();
+
+	weft__arch_local_at(tp)->own = tp;
 }
 
 void *weft__sys_tls_get(void)
@@ -98,18 +94,18 @@ void *weft__sys_tls_get(void)
 void weft__sys_tls_set(void *pointer)
 {
 	char *now = weft__arch_tp();
-	char *own = weft__tls_state_at(now)->own;
+	char *own = weft__arch_local_at(now)->own;
 
 	if (unlikely(own == NULL))
 		own = now;
 	if (pointer == NULL)
 		pointer = own;
-	weft__tls_state_at(pointer)->own = own;
+	weft__arch_local_at(pointer)->own = own;
 	atomic_compiler_barrier();
-	weft__arch_tp_set(pointer, weft__tls.is_fast);
+	weft__arch_tp_set(pointer, weft__sys_tls_is_quick);
 }
 
 void weft__sys_tls_self_set(void *pointer, void *thread)
 {
-	memcpy((char *)pointer + weft__tls.self, &thread, sizeof thread);
+	weft__arch_local_at(pointer)->thread = thread;
 }

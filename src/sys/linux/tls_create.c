@@ -29,10 +29,9 @@ static int next_tid = FIRST_TID; /* atomic */
 size_t weft__tls_bytes_below(void)
 {
 	size_t mask = weft__libc.tls_align - 1;
-	size_t below = weft__libc.record_bytes;
+	size_t below = WEFT__ARCH_TLS_IS_BELOW ? weft__libc.tls_bytes - weft__libc.record_bytes
+					       : weft__libc.record_bytes;
 
-	if (WEFT__ARCH_TLS_IS_BELOW)
-		below = weft__libc.tls_bytes - weft__libc.record_bytes;
 	return (below + mask) & ~mask;
 }
 
@@ -88,7 +87,7 @@ void weft__tls_link(void *tp)
 	char *node = weft__tls_record_at(tp) + weft__libc.node;
 
 	weft__libc_link((struct weft__libc_node *)(void *)node);
-	weft__tls_state_at(tp)->epoch = atomic_load_relaxed(&weft__tls.epoch);
+	weft__arch_local_at(tp)->epoch = atomic_load_relaxed(&weft__tls_epoch);
 }
 
 int weft__sys_tls_create(void *at, void *stack_low, size_t stack_bytes, void **out_pointer)
@@ -100,7 +99,7 @@ int weft__sys_tls_create(void *at, void *stack_low, size_t stack_bytes, void **o
 		return -ENOMEM;
 	fill_record(record, stack_low, stack_bytes);
 	fill_tls(record, tp);
-	*weft__tls_state_at(tp) = (struct weft__tls_state){ .own = NULL };
+	*weft__arch_local_at(tp) = (struct weft__arch_local){ .own = NULL };
 	weft__tls_link(tp);
 	*out_pointer = tp;
 	return 0;

@@ -18,24 +18,9 @@
 
 bool weft__tls_is_own(void *tp)
 {
-	char *own = weft__tls_state_at(tp)->own;
+	char *own = weft__arch_local_at(tp)->own;
 
 	return own == NULL || own == tp;
-}
-
-static void reset_images(char *tp)
-{
-	struct weft__libc_keep keep[2] = {
-		{ .at = tp + weft__tls.state, .bytes = sizeof(struct weft__tls_state) },
-		{ .at = tp + weft__tls.self, .bytes = sizeof(void *) },
-	};
-	struct weft__libc_keep first = keep[0];
-
-	if (keep[0].at > keep[1].at) {
-		keep[0] = keep[1];
-		keep[1] = first;
-	}
-	weft__libc_reset_images(weft__tls_record_at(tp), keep);
 }
 
 /*
@@ -44,8 +29,7 @@ static void reset_images(char *tp)
  */
 static void adopt_again(char *tp)
 {
-	struct weft__tls_state state;
-	void *self = weft__arch_self();
+	struct weft__arch_local local;
 	uint64_t all = ~UINT64_C(0), before;
 	char *own_at, *copy;
 	size_t own_bytes;
@@ -55,12 +39,11 @@ static void adopt_again(char *tp)
 	/* Until all is back, a handler would find nobody here. The library's own call leaves some
 	 * signals out. */
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof all);
-	state = *weft__tls_state_at(tp);
+	local = *weft__arch_local_at(tp);
 	memcpy(copy, own_at, own_bytes);
 	weft__libc.allocate_tls_init(tp, false);
 	memcpy(own_at, copy, own_bytes);
-	*weft__tls_state_at(tp) = state;
-	weft__arch_self_set(self);
+	*weft__arch_local_at(tp) = local;
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof all);
 	weft__tls_link(tp);
 }
@@ -81,7 +64,7 @@ void weft__tls_forked(void)
 {
 	char *tp = weft__arch_tp();
 
-	atomic_add_relaxed(&weft__tls.epoch, 1);
+	atomic_add_relaxed(&weft__tls_epoch, 1);
 	if (!weft__tls_is_own(tp))
 		weft__tls_link(tp);
 }
@@ -92,13 +75,13 @@ void weft__sys_tls_begin(void)
 
 	if (weft__tls_is_own(tp))
 		return;
-	if (unlikely(weft__tls_state_at(tp)->epoch != atomic_load_relaxed(&weft__tls.epoch)))
+	if (unlikely(weft__arch_local_at(tp)->epoch != atomic_load_relaxed(&weft__tls_epoch)))
 		adopt_again(tp);
-	else if (weft__tls_state_at(tp)->used != 0)
-		reset_images(tp);
-	if (weft__tls_state_at(tp)->used != 0)
+	else if (weft__arch_local_at(tp)->used != 0)
+		weft__libc_reset_images(weft__tls_record_at(tp));
+	if (weft__arch_local_at(tp)->used != 0)
 		reset_record(weft__tls_record_at(tp));
-	weft__tls_state_at(tp)->used = 1;
+	weft__arch_local_at(tp)->used = 1;
 	uselocale(LC_GLOBAL_LOCALE); /* the tables of isalpha and its like with it, as of now */
 	errno = 0;
 }

@@ -4,6 +4,8 @@
 #include "sys/tls.h"
 #include "thread_pointer.h"
 
+bool weft__sys_tls_is_quick;
+
 int weft__sys_tls_init(struct weft__tls_layout *out_layout)
 {
 	*out_layout = (struct weft__tls_layout){ .bytes = 0, .align = 1, .is_kept = false };

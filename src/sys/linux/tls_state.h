@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What tls.c, tls_create.c and tls_life.c share.
+ * What tls.c, tls_create.c and tls_life.c share, beside what a block has of theirs
+ * (weft__arch_local):
  *
- * The address of a thread_local must not outlive a change of the thread pointer, and compilers keep
- * it: so ours are reached by their distance from a thread pointer that is named each time.
+ *	own	the kernel thread's own block; whoever sets the block sets it
+ *	used	some thread has begun with it
+ *	epoch	in which process, counted by forks, the library knows of it
  */
 #ifndef WEFT_SYS_LINUX_TLS_STATE_H
 #define WEFT_SYS_LINUX_TLS_STATE_H
@@ -13,29 +15,12 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "arch/arch.h"
 #include "base/atomic.h"
 #include "sys/linux/libc.h"
 
-/* A block's. */
-struct weft__tls_state {
-	char *own;      /* the kernel thread's own block; whoever sets the block sets it */
-	uint32_t used;  /* some thread has begun with it */
-	uint32_t epoch; /* in which process, counted by forks, the library knows of it */
-};
-
-struct weft__tls {
-	/* constant once looked */
-	ptrdiff_t state, self; /* from the thread pointer: ours, and weft__arch_current */
-	bool is_fast;          /* the thread pointer takes no system call */
-	uint32_t epoch;        /* atomic: forks between the first process and this one */
-};
-
-extern struct weft__tls weft__tls;
-
-static inline struct weft__tls_state *weft__tls_state_at(void *tp)
-{
-	return (struct weft__tls_state *)(void *)((char *)tp + weft__tls.state);
-}
+/* Atomic: forks between the first process and this one. */
+extern uint32_t weft__tls_epoch;
 
 static inline char *weft__tls_record_at(void *tp)
 {

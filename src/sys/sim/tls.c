@@ -10,6 +10,8 @@
 
 #define BLOCK_BYTES 64
 
+bool weft__sys_tls_is_quick; /* never: it would not know of it */
+
 static void **block_in_force(void)
 {
 	struct weft__sim_thread *self = weft__sim.current;
