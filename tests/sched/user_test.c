@@ -157,7 +157,7 @@ static int waited;
 
 static int wait_for(void *arg)
 {
-	waited++;
+	__atomic_add_fetch(&waited, 1, __ATOMIC_RELAXED);
 	return weft_sem_wait(arg);
 }
 
