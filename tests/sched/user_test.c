@@ -7,13 +7,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "in_sched.h"
 #include "proc.h"
 
 #define THREADS 200
 #define ROUNDS 100
+#define NO_LIMIT 77
 
 static __thread int own = 7;
 
@@ -127,6 +130,8 @@ static void look_without_memory(void *arg)
 	check(getrlimit(RLIMIT_AS, &limit) == 0);
 	none = (struct rlimit){ 0, limit.rlim_max };
 	check(setrlimit(RLIMIT_AS, &none) == 0);
+	if (mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED)
+		_exit(NO_LIMIT); /* an emulator's is not the program's */
 	for (int i = 0; i < 2; i++) {
 		check(spawn_and_join(sched, kinds[i]) == -ENOMEM);
 		check(strstr(weft_user_why(), "no memory") != NULL);
@@ -145,12 +150,17 @@ static void look_without_memory(void *arg)
 /* In a child, and first of all: a process looks once. */
 static void a_passing_failure_refuses_no_later_spawn(void **state)
 {
+	int status;
+
 	(void)state;
 	if (getenv("WEFT_SANITIZED") != NULL) {
 		print_message("under a sanitizer nothing is looked for\n");
 		skip();
 	}
-	assert_int_equal(proc_in_child(look_without_memory, NULL), 0);
+	status = proc_in_child(look_without_memory, NULL);
+	if (status == NO_LIMIT)
+		skip();
+	assert_int_equal(status, 0);
 }
 
 static int waited;
