@@ -28,12 +28,16 @@ struct weft__sim_stream *weft__sim_stream_make(struct weft__sim_file *writer,
 	return stream;
 }
 
-static bool is_roomy(const struct weft__sim_stream *stream)
+/* Whether its writer is told of that much room. */
+static bool is_enough(const struct weft__sim_stream *stream, size_t left)
 {
-	size_t left = stream->room - stream->bytes;
-
 	return left > 0 && (stream->writer == NULL || stream->writer->kind == WEFT__SIM_PIPE_OUT ||
 			    left * 3 >= stream->room);
+}
+
+static bool is_roomy(const struct weft__sim_stream *stream)
+{
+	return is_enough(stream, stream->room - stream->bytes);
 }
 
 static bool is_at_end(const struct weft__sim_stream *stream)
@@ -225,7 +229,7 @@ ssize_t weft__sim_stream_write(struct weft__sim_file *file, const struct iovec *
 {
 	struct weft__sim_stream *stream = file->out;
 	size_t bytes = total(parts, count);
-	size_t done = 0;
+	size_t done = 0, left;
 
 	if (stream == NULL)
 		return file->kind == WEFT__SIM_SOCKET ? -ENOTCONN : -EBADF;
@@ -241,12 +245,13 @@ ssize_t weft__sim_stream_write(struct weft__sim_file *file, const struct iovec *
 			return -EAGAIN;
 		weft__sim_block("write", file, NULL, WEFT__SIM_NEVER);
 	}
-	if (refuses_for_now(file, POLLOUT, wait))
+	/* What is refused for now, or cut short, is offered later: so only where there is enough. */
+	left = stream->room - stream->bytes;
+	if (is_enough(stream, left) && refuses_for_now(file, POLLOUT, wait))
 		return -EAGAIN;
-	done = stream->room - stream->bytes;
-	if (done > bytes)
-		done = bytes;
-	done = shorten(file, POLLOUT, done);
+	done = left < bytes ? left : bytes;
+	if (is_enough(stream, left - done))
+		done = shorten(file, POLLOUT, done);
 	copy_in(stream, parts, done);
 	if (done < bytes)
 		stream->refused = true; /* the rest would be */
