@@ -121,6 +121,7 @@ static void prepare(struct weft_thread *thread, struct weft_sched *sched, weft_f
 	thread->disabled = 0;
 	thread->stopped_with = NULL;
 	thread->switches = 0;
+	thread->spent_turn = 0;
 	thread->since_ns = 0;
 	thread->hold.wish = 0;
 	thread->hold.depth = 1; /* weft__switch_start releases it */

@@ -18,7 +18,7 @@
  * a wish.
  *
  * A thread has used its slice up when as many ticks as make one found it running, so a tick that
- * comes just after a switch counts for nothing. When nobody waits any more, or the carrier has no
+ * comes just after a switch counts for nothing, unless its last turn ended so, too (is_over). When nobody waits any more, or the carrier has no
  * processor, or its loop runs, its ticks are switched off; the monitor switches them on.
  */
 #include <weft/preempt.h>
@@ -28,15 +28,24 @@
 
 #define LIBC_TICKS_MAX 2
 
-bool weft__has_waiters(struct weft__processor *processor)
+/* Who was made ready, by threads, timers or from outside, and has not used a slice up since. (What
+ * is stopped has, and may be in the global queue.) */
+static bool has_fresh_waiters(struct weft__processor *processor)
 {
 	struct weft_sched *sched = processor->sched;
 
-	if (weft__runq_count(&processor->queue) != 0 || weft__runq_count(&processor->spent) != 0 ||
-	    atomic_load_relaxed(&processor->queue.hot) != NULL ||
-	    atomic_load_relaxed(&sched->global_count) != 0)
-		return true;
-	return weft__wheel_next(&processor->wheel) <= weft__sys_now();
+	return weft__runq_count(&processor->queue) != 0 ||
+	       atomic_load_relaxed(&processor->queue.hot) != NULL ||
+	       atomic_load_relaxed(&sched->global_count) >
+		       atomic_load_relaxed(&sched->stopped_count) ||
+	       weft__wheel_next(&processor->wheel) <= weft__sys_now();
+}
+
+bool weft__has_waiters(struct weft__processor *processor)
+{
+	return weft__runq_count(&processor->spent) != 0 ||
+	       atomic_load_relaxed(&processor->sched->global_count) != 0 ||
+	       has_fresh_waiters(processor);
 }
 
 /* Inside, with a processor. */
@@ -55,6 +64,7 @@ static bool give_way_to_next(struct weft_thread *self)
 	self->is_spent = true;
 	weft__switch_to(self, weft__runner_of(carrier, next), WEFT__AFTER_YIELD);
 	self->is_spent = false;
+	self->spent_turn = self->switches;
 	return true;
 }
 
@@ -121,10 +131,25 @@ static void switch_ticks_off(struct weft__carrier *carrier)
 	atomic_store_release(&carrier->armed, false); /* ARMED */
 }
 
+/*
+ * How long the same thread has run is known to a tick only: it began at any time since the one
+ * before. Who used a slice up already, and has not waited since, gives way to who has not when its
+ * slice may be over; else when it is: a thread that wakes now and then would wait for two.
+ */
+static bool is_over(const struct weft_thread *self, int64_t run_ns, int64_t tick_ns,
+		    struct weft__processor *processor)
+{
+	if (run_ns >= self->slice_ns)
+		return true;
+	return self->spent_turn == self->switches && run_ns + tick_ns >= self->slice_ns &&
+	       has_fresh_waiters(processor);
+}
+
 /* Whether it has run for its slice; switches the ticks off when nobody would gain. */
 static bool has_overrun(struct weft_thread *self, struct weft__carrier *carrier)
 {
 	struct weft__processor *processor = atomic_load_relaxed(&carrier->processor);
+	int64_t tick_ns = atomic_load_relaxed(&carrier->sched->tick_ns);
 	uint64_t switches;
 
 	if (processor == NULL || atomic_load_relaxed(&processor->owner) != (uintptr_t)carrier) {
@@ -137,13 +162,13 @@ static bool has_overrun(struct weft_thread *self, struct weft__carrier *carrier)
 		carrier->tick_switches = switches;
 		carrier->tick_run_ns = 0;
 	} else {
-		carrier->tick_run_ns += atomic_load_relaxed(&carrier->sched->tick_ns);
+		carrier->tick_run_ns += tick_ns;
 	}
 	if (!weft__has_waiters(processor)) {
 		switch_ticks_off(carrier);
 		return false;
 	}
-	return carrier->tick_run_ns >= self->slice_ns;
+	return is_over(self, carrier->tick_run_ns, tick_ns, processor);
 }
 
 /* Whether it may be switched away at this point; its one hold is the handler's. If not it leaves a

@@ -93,6 +93,7 @@ bool weft__stop_here(struct weft_thread *self)
 	sleep_stopped(carrier);
 	atomic_store_relaxed(&carrier->processor, carrier->granted);
 	self->is_spent = false;
+	self->spent_turn = self->switches;
 	self->stopped_with = NULL;
 	return true;
 }

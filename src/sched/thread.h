@@ -66,6 +66,7 @@ struct weft_thread {
 	uint8_t blocking;         /* depth of weft_blocking_begin; atomic for the inspector */
 	bool is_spent;            /* it used its slice up: into the second queue */
 	uint8_t libc_ticks;       /* put off in a row because it was in the C library */
+	uint64_t spent_turn;      /* `switches` of a turn after one in which it used its slice up */
 	struct weft__timer timer; /* beside the lines above: firing touches all */
 
 	/* Constant from spawn to end. */
