@@ -172,21 +172,22 @@ static int run_undeclared(weft_kind kind, long count, double *out)
 	return 0;
 }
 
-#define POOL_ROW(what, work, quick_work, ...)                                                  \
+#define POOL_ROW(what, usual_kinds, work, quick_work, ...)                                     \
 	{                                                                                      \
 		.cases = { __VA_ARGS__ }, .run = run_##what, .count = (work),                  \
 		.quick_count = (quick_work), .kinds = BENCH_KERNEL | BENCH_USER | BENCH_LIGHT, \
-		.usual = BENCH_KERNEL,                                                         \
+		.usual = (usual_kinds),                                                        \
 	}
 #define POOL_ROWS(name, ...) \
 	static const struct bench_row name##_rows[] = { __VA_ARGS__, { .run = NULL } }
 
-POOL_ROWS(outside, POOL_ROW(outside, 1000000, 1000, { "", "ns" }));
-POOL_ROWS(inside, POOL_ROW(inside, 1000000, 1000, { "", "ns" }));
-POOL_ROWS(latency, POOL_ROW(latency, 200, 5, { "p50", "us" }, { "p99", "us" }));
-POOL_ROWS(idle, POOL_ROW(idle, 2000, 50, { "", "%" }));
-POOL_ROWS(blocked, POOL_ROW(declared, 4, 1, { "declared", "ms" }),
-	  POOL_ROW(undeclared, 30, 1, { "undeclared-p50", "ms" }, { "undeclared-p99", "ms" }));
+POOL_ROWS(outside, POOL_ROW(outside, BENCH_KERNEL, 1000000, 1000, { "", "ns" }));
+POOL_ROWS(inside, POOL_ROW(inside, BENCH_KERNEL, 1000000, 1000, { "", "ns" }));
+POOL_ROWS(latency, POOL_ROW(latency, BENCH_KERNEL, 200, 5, { "p50", "us" }, { "p99", "us" }));
+POOL_ROWS(idle, POOL_ROW(idle, BENCH_KERNEL, 2000, 50, { "", "%" }));
+POOL_ROWS(blocked, POOL_ROW(declared, BENCH_KERNEL, 4, 1, { "declared", "ms" }),
+	  POOL_ROW(undeclared, BENCH_USER, 30, 1, { "undeclared-p50", "ms" },
+		   { "undeclared-p99", "ms" }));
 
 const struct bench bench_pool_outside = { "pool-outside", "a tiny task, submitted from outside",
 					  outside_rows };

@@ -18,8 +18,9 @@
  * a wish.
  *
  * A thread has used its slice up when as many ticks as make one found it running, so a tick that
- * comes just after a switch counts for nothing, unless its last turn ended so, too (is_over). When nobody waits any more, or the carrier has no
- * processor, or its loop runs, its ticks are switched off; the monitor switches them on.
+ * comes just after a switch counts for nothing, unless its last turn ended so, too (is_over). When
+ * nobody waits any more, or the carrier has no processor, or its loop runs, its ticks are switched
+ * off; the monitor switches them on.
  */
 #include <weft/preempt.h>
 

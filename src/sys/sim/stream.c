@@ -245,7 +245,8 @@ ssize_t weft__sim_stream_write(struct weft__sim_file *file, const struct iovec *
 			return -EAGAIN;
 		weft__sim_block("write", file, NULL, WEFT__SIM_NEVER);
 	}
-	/* What is refused for now, or cut short, is offered later: so only where there is enough. */
+	/* What is refused for now, or cut short, is offered later: so only where there is
+	 * enough. */
 	left = stream->room - stream->bytes;
 	if (is_enough(stream, left) && refuses_for_now(file, POLLOUT, wait))
 		return -EAGAIN;
