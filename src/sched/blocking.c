@@ -198,15 +198,20 @@ static bool take_idle(struct weft__carrier *carrier)
 	return taken;
 }
 
+/* Who lost a processor by blocking may block again, and the monitor, to which all was idle until
+ * now, would look in ten milliseconds. */
+static bool expects_to_block(struct weft__carrier *carrier)
+{
+	return carrier->watch != NULL && weft__sys_watch_expect(carrier->watch);
+}
+
 void weft__owner_return(struct weft_thread *self)
 {
 	if (!take_idle(self->carrier))
 		weft__switch_to(self, &self->carrier->loop, WEFT__AFTER_GLOBAL);
-	else if (self->blocking != 0)
+	else if (self->blocking != 0 || expects_to_block(self->carrier))
 		weft__monitor_busy();
 	else
-		/* Who lost a processor by blocking may block again, and the monitor, to which
-		 * all was idle until now, would look in ten milliseconds. */
 		weft__monitor_ring();
 }
 

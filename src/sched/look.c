@@ -8,7 +8,7 @@
 #include "sched/monitor.h"
 #include "sys/spin.h"
 
-#define HAND_OFF_NS (50 * WEFT_US) /* blocked for so long: a shorter call is not worth a wake */
+#define HAND_OFF_NS (25 * WEFT_US) /* blocked for so long: a shorter call is not worth a wake */
 #define SOON_NS (250 * WEFT_US)
 #define LATER_NS (10 * WEFT_MS)
 #define AWAY_LOOKS 16 /* carriers that are away, in one look */

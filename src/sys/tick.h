@@ -109,6 +109,10 @@ enum weft__watch_state weft__sys_watch_look(struct weft__watch *watch, int64_t *
  * call for that watch. */
 const char *weft__sys_watch_call(struct weft__watch *watch);
 
+/* By the watched kernel thread, which may block soon: that will wake the watcher, as after a look.
+ * False: by this means it cannot. Cheap. */
+bool weft__sys_watch_expect(struct weft__watch *watch);
+
 /* weft's own sleeps, by the watched kernel thread: it blocks on purpose. Cheap. */
 void weft__sys_watch_pause(struct weft__watch *watch);
 void weft__sys_watch_resume(struct weft__watch *watch);

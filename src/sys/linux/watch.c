@@ -85,6 +85,7 @@ int weft__sys_watch_open(struct weft__watch **out_watch)
 	watch->cpu_ns = -1;
 	watch->since_ns = 0;
 	watch->was_blocked = false;
+	watch->call_fd = -1;
 	atomic_store_relaxed(&watch->base_head, (uint64_t)0);
 	atomic_store_relaxed(&watch->is_paused, false);
 	atomic_store_relaxed(&watch->is_wanted, false);
@@ -108,6 +109,7 @@ void weft__sys_watch_close(struct weft__watch *watch)
 		weft__tick_timer_close(watch);
 	if (atomic_load_acquire(&watch->means) == WEFT__WATCH_PERF)
 		weft__watch_ring_close(watch);
+	weft__watch_call_close(watch);
 	atomic_store_relaxed(&hint, watch->index);
 	atomic_store_release(&watch->state, WEFT__WATCH_FREE);
 }

@@ -62,6 +62,7 @@ struct weft__watch {
 	int64_t cpu_ns;     /* its CPU clock when it was asked last; -1: never */
 	int64_t since_ns;   /* since when that stands still; PROC: since when it is blocked, or 0 */
 	bool was_blocked;   /* said the last look */
+	int call_fd;        /* what /proc says of its call; -1: not open */
 	char call[32];
 };
 
@@ -114,6 +115,7 @@ bool weft__watch_is_out(struct weft__watch *watch);
 
 /* ---- watch_call.c */
 /* Whether /proc says that it is blocked. */
-bool weft__watch_call_is_blocked(const struct weft__watch *watch);
+bool weft__watch_call_is_blocked(struct weft__watch *watch);
+void weft__watch_call_close(struct weft__watch *watch);
 
 #endif

@@ -18,6 +18,9 @@
 
 #define PATH_BYTES 48
 #define TEXT_BYTES 256
+#define KEPT_MAX 16
+
+static int kept; /* atomic: descriptors that stay open */
 
 /* Those in which a program may stay for long. */
 #define CALLS(name)                                                                                           \
@@ -53,41 +56,77 @@ static const struct {
 #undef CALL
 };
 
-/* One line of a file of its kernel thread; false: it is not there, or it has ended. */
-static bool read_line(const struct weft__watch *watch, const char *file, char out_text[TEXT_BYTES])
+/* Of its kernel thread; -1: it is not there, or it has ended. */
+static int open_file(const struct weft__watch *watch, const char *file)
 {
 	char path[PATH_BYTES];
-	ssize_t bytes;
-	int fd;
 
 	snprintf(path, sizeof path, "/proc/self/task/%d/%s", watch->tid, file);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	bytes = read(fd, out_text, TEXT_BYTES - 1);
-	close(fd);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* Its one line, as of now; false: it has ended. */
+static bool read_line(int fd, char out_text[TEXT_BYTES])
+{
+	ssize_t bytes = fd >= 0 ? pread(fd, out_text, TEXT_BYTES - 1, 0) : 0;
+
 	out_text[bytes > 0 ? bytes : 0] = '\0';
 	return bytes > 0;
+}
+
+/* Opening costs several times what reading costs, so a few stay open: the rest of the descriptors
+ * is the program's. */
+static bool read_call(struct weft__watch *watch, char out_text[TEXT_BYTES])
+{
+	int fd = watch->call_fd;
+	bool is_read;
+
+	if (fd < 0)
+		fd = open_file(watch, "syscall");
+	is_read = read_line(fd, out_text);
+	if (fd < 0 || fd == watch->call_fd)
+		return is_read;
+	if (is_read && atomic_add_relaxed(&kept, 1) < KEPT_MAX) {
+		watch->call_fd = fd;
+		return true;
+	}
+	if (is_read)
+		atomic_sub_acq_rel(&kept, 1);
+	close(fd);
+	return is_read;
+}
+
+void weft__watch_call_close(struct weft__watch *watch)
+{
+	if (watch->call_fd < 0)
+		return;
+	close(watch->call_fd);
+	watch->call_fd = -1;
+	atomic_sub_acq_rel(&kept, 1);
 }
 
 /* The letter stands behind the name, which is in brackets and may hold any character. */
 static bool is_asleep(const struct weft__watch *watch)
 {
+	int fd = open_file(watch, "stat");
 	char text[TEXT_BYTES];
 	const char *bracket;
+	bool is_read = read_line(fd, text);
 
-	if (!read_line(watch, "stat", text))
+	if (fd >= 0)
+		close(fd);
+	if (!is_read)
 		return false;
 	bracket = strrchr(text, ')');
 	return bracket != NULL &&
 	       (strncmp(bracket, ") S", 3) == 0 || strncmp(bracket, ") D", 3) == 0);
 }
 
-bool weft__watch_call_is_blocked(const struct weft__watch *watch)
+bool weft__watch_call_is_blocked(struct weft__watch *watch)
 {
 	char text[TEXT_BYTES];
 
-	if (read_line(watch, "syscall", text))
+	if (read_call(watch, text))
 		return text[0] == '-' || (text[0] >= '0' && text[0] <= '9');
 	return is_asleep(watch);
 }
@@ -105,7 +144,7 @@ const char *weft__sys_watch_call(struct weft__watch *watch)
 {
 	char text[TEXT_BYTES];
 
-	if (!read_line(watch, "syscall", text))
+	if (!read_call(watch, text))
 		return "an unknown call";
 	if (text[0] == '-')
 		return "page fault";

@@ -72,6 +72,18 @@ void weft__watch_ignore(struct weft__watch *watch)
 	weft__latest_set(&watch->attention, 0, set_attention, watch);
 }
 
+bool weft__sys_watch_expect(struct weft__watch *watch)
+{
+	int saved = errno;
+
+	if (atomic_load_acquire(&watch->means) != WEFT__WATCH_PERF)
+		return false;
+	if (weft__latest_get(&watch->attention) == 0)
+		weft__watch_attend(watch);
+	errno = saved;
+	return true;
+}
+
 static bool is_out(const struct weft__watch *watch, int64_t *out_at_ns)
 {
 	return weft__watch_ring_is_out(watch, atomic_load_relaxed(&watch->base_head), out_at_ns);

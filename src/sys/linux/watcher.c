@@ -130,17 +130,26 @@ static void doze_longer(struct weft__watcher *watcher)
 		watcher->doze_ns = DOZE_MAX_NS;
 }
 
-/* Whether one of the events is that a watch has blocked. */
+/* Whether one of the events is that a watch has blocked; else, if there are any of rings, it dozes
+ * next time. */
 static bool is_any_out(struct weft__watcher *watcher, const struct weft__sys_event *events,
 		       int count)
 {
 	bool is_out = false;
+	int rings = 0;
 
-	for (int i = 0; i < count; i++)
-		if (events[i].tag == BELL_TAG)
+	for (int i = 0; i < count; i++) {
+		if (events[i].tag == BELL_TAG) {
 			weft__sys_bell_clear(watcher->bell);
-		else if (weft__watch_is_out(weft__watch_at((uint32_t)events[i].tag)))
-			is_out = true;
+			continue;
+		}
+		rings++;
+		is_out |= weft__watch_is_out(weft__watch_at((uint32_t)events[i].tag));
+	}
+	if (is_out || rings == 0)
+		watcher->doze_ns = 0;
+	else
+		doze_longer(watcher);
 	return is_out;
 }
 
@@ -159,10 +168,6 @@ void weft__sys_watcher_wait(struct weft__watcher *watcher, int64_t deadline_ns)
 		}
 		count = weft__sys_poller_wait(watcher->poller, events, EVENTS_MAX, until_ns);
 		is_out = is_any_out(watcher, events, count);
-		if (count <= 0 || is_out)
-			watcher->doze_ns = 0;
-		else
-			doze_longer(watcher);
 		if (deadline_ns != WEFT_FOREVER && weft__sys_now() >= deadline_ns)
 			return;
 	}

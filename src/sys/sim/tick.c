@@ -235,6 +235,16 @@ enum weft__watch_state weft__sys_watch_look(struct weft__watch *watch, int64_t *
 	return WEFT__WATCH_BLOCKED;
 }
 
+bool weft__sys_watch_expect(struct weft__watch *watch)
+{
+	weft__sim_step("watch_expect");
+	weft__assert(watch->thread == weft__sim.current);
+	if (watch->means != WEFT__WATCH_PERF)
+		return false;
+	watch->is_attended = true;
+	return true;
+}
+
 const char *weft__sys_watch_call(struct weft__watch *watch)
 {
 	if (watch->thread->state != WEFT__SIM_WAITING)
