@@ -1,7 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* The first program: a kernel thread, then light threads on two processors. */
+/* The first program: a kernel thread, then user threads on two processors. */
 #include <stdio.h>
 #include <weft/weft.h>
+
+static const char *kind_of(const weft_thread *thread)
+{
+	switch (weft_thread_kind(thread)) {
+	case WEFT_KERNEL:
+		return "kernel";
+	case WEFT_USER:
+		return "user";
+	default: /* where the C library has no room for user threads */
+		return "light";
+	}
+}
 
 static int greet(void *arg)
 {
@@ -9,8 +21,7 @@ static int greet(void *arg)
 	char name[32];
 
 	weft_thread_name(self, name, sizeof name);
-	printf("hello from %s thread %s, with a stack of %zu KiB\n",
-	       weft_thread_kind(self) == WEFT_KERNEL ? "kernel" : "light", name,
+	printf("hello from %s thread %s, with a stack of %zu KiB\n", kind_of(self), name,
 	       weft_thread_stack_bytes(self) >> 10);
 	return (int)(long)arg;
 }

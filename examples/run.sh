@@ -12,7 +12,7 @@ hello)
 	out=$(echo "$out" | sort)
 	[ "$(echo "$out" | wc -l)" -eq 4 ] || fail "four threads greet, but: $out"
 	for who in shuttle warp weft; do
-		echo "$out" | grep -qx "hello from light thread $who, with a stack of [0-9]* KiB" || fail "no $who in: $out"
+		echo "$out" | grep -Eqx "hello from (user|light) thread $who, with a stack of [0-9]+ KiB" || fail "no $who in: $out"
 	done
 	echo "$out" | grep -qx "hello from kernel thread heddle, with a stack of 8192 KiB" || fail "no heddle in: $out"
 	;;
