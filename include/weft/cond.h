@@ -20,8 +20,9 @@ typedef struct weft_cond {
 #define WEFT_COND_INIT { { 0, 0, 0 } }
 
 /* Unlocks the mutex, waits to be woken, locks the mutex again: no wake between the first two is
- * missed. The mutex is held on return, whatever is returned. Returns 0: woken; _until: -ETIMEDOUT.
- * Does not wake by itself. */
+ * missed. The mutex is held on return, whatever is returned. One that is not locked: stops the
+ * program. Returns 0: woken; _until: -ETIMEDOUT. Does not wake by itself. Order: through the mutex.
+ */
 WEFT_API int weft_cond_wait(weft_cond *cond, weft_mutex *mutex);
 WEFT_API int weft_cond_wait_until(weft_cond *cond, weft_mutex *mutex, int64_t deadline_ns);
 

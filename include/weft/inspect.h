@@ -19,7 +19,9 @@ typedef struct weft_thread_info {
 	uint64_t id;
 	char name[32];
 	weft_kind kind;
-	const char *state; /* "running", "ready", "waiting", "blocking", "ended" */
+	/* "running": has a carrier, be that blocked in the kernel or stopped; "ready"; "waiting";
+	 * "blocking": between weft_blocking_begin and _end; "ended" */
+	const char *state;
 	/* what a waiting thread waits for: "mutex", "sleep", "read" …; "" otherwise */
 	const char *reason;
 	/* when it came into this state, by its processor's cached clock (may lag); 0: not known */
@@ -32,10 +34,11 @@ typedef struct weft_thread_info {
 
 typedef struct weft_processor_info {
 	unsigned index;
-	const char *state;   /* "running", "idle", "handed off" */
+	const char *state;   /* "running", "idle" */
 	uint64_t current_id; /* the thread that runs; 0: none */
 	size_t queued;       /* ready threads in its own queue */
 	size_t timers;
+	/* hand-offs: by weft_blocking_begin; the monitor's are in weft_sched_stats */
 	uint64_t switches, steals, polls, hand_offs;
 } weft_processor_info;
 
@@ -49,7 +52,8 @@ typedef struct weft_sched_info {
 } weft_sched_info;
 
 /* Each calls the visitor for every item; a visitor that returns non-zero ends the walk, and that is
- * returned, else 0. The visitor must not wait or spawn. */
+ * returned, else 0. The visitor must not wait, spawn or inspect; it is not preempted, so let it be
+ * short. A scheduler that is not there has no processors. */
 WEFT_API int weft_inspect_threads(int (*visit)(void *arg, const weft_thread_info *thread),
 				  void *arg);
 WEFT_API int weft_inspect_scheds(int (*visit)(void *arg, const weft_sched_info *sched), void *arg);

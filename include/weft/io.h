@@ -14,7 +14,8 @@
  * touches a stranger's descriptor of the same number.
  *
  * A kernel thread that must wait for the first time opens a descriptor to be woken by: -EMFILE,
- * -ENFILE or -ENOMEM if there is none.
+ * -ENFILE or -ENOMEM if there is none. A user or light thread waits in its scheduler's poller:
+ * -ENOMEM or -ENOSPC (fs.epoll.max_user_watches) if that takes no more.
  */
 #ifndef WEFT_IO_H
 #define WEFT_IO_H
@@ -31,13 +32,13 @@ WEFT_API_BEGIN
 #define WEFT_READABLE 1
 #define WEFT_WRITABLE 2
 
-/* open(2), close-on-exec. Returns a descriptor, or -errno. A regular file is read and written by
- * plain calls, which may wait for the disk. A FIFO is opened without waiting for its other end; for
- * writing, -ENXIO while nobody reads. */
+/* open(2), close-on-exec. Returns a descriptor; what open(2) says; -ENOMEM. A regular file is read
+ * and written by plain calls, which may wait for the disk. A FIFO is opened without waiting for its
+ * other end; for writing, -ENXIO while nobody reads. */
 WEFT_API int weft_open(const char *path, int flags, unsigned mode);
 
 /* Takes a descriptor of the caller's into weft's table and sets O_NONBLOCK on it. Returns 0;
- * -EBADF; -EEXIST: it is there already. */
+ * -EBADF; -EEXIST: it is there already; -ENOMEM. */
 WEFT_API int weft_fd_adopt(int fd);
 
 /* Closes any descriptor; see above. Never waits. Returns 0; -EBADF: not open, or somebody has
@@ -45,13 +46,13 @@ WEFT_API int weft_fd_adopt(int fd);
 WEFT_API int weft_close(int fd);
 
 /* A pipe: out_fds[0] reads, out_fds[1] writes; both non-blocking and close-on-exec. Returns 0;
- * -EMFILE, -ENFILE. */
+ * -EMFILE, -ENFILE, -ENOMEM. */
 WEFT_API int weft_pipe(int out_fds[2]);
 
 /* Read and write as POSIX: the number of bytes, which may be fewer than asked; 0 is the end of
  * file; -EBADF: closed meanwhile; -ETIMEDOUT; -EPIPE (no SIGPIPE is raised on a socket). EINTR is
  * never returned. A deadline in the past only tries. Of more parts than IOV_MAX the first IOV_MAX
- * are used. */
+ * are used; -EINVAL: fewer than none. Of calls that need not wait, every 256th in a row yields. */
 WEFT_API ssize_t weft_read(int fd, void *out_buffer, size_t bytes);
 WEFT_API ssize_t weft_read_until(int fd, void *out_buffer, size_t bytes, int64_t deadline_ns);
 WEFT_API ssize_t weft_write(int fd, const void *buffer, size_t bytes);

@@ -3,6 +3,8 @@
  * Mutex: one holder at a time, for all kinds of thread together. All-zero is unlocked; there is
  * nothing to take away. A lock may be taken by whoever comes first, but one who has waited for 1 ms
  * is granted it next, so nobody starves.
+ * A holder may be switched away by force; those that want the mutex then park until it has had its
+ * turn and unlocked.
  * When not to use it: around a wait for something slow (use a semaphore); for a single word (use an
  * atomic).
  */
@@ -40,7 +42,7 @@ typedef struct weft_mutex {
 WEFT_API int weft__mutex_lock_slow(weft_mutex *mutex, int64_t deadline_ns);
 WEFT_API void weft__mutex_unlock_slow(weft_mutex *mutex);
 
-/* Returns 0; -EBUSY: somebody holds it. Progress: wait-free. */
+/* Returns 0; -EBUSY: somebody holds it. Order: as lock. Progress: wait-free. */
 static inline int weft_mutex_lock_try(weft_mutex *mutex)
 {
 	/* Sets the bit whether or not it was set: whose it was says who holds the mutex. */
@@ -62,7 +64,8 @@ static inline int weft_mutex_lock_until(weft_mutex *mutex, int64_t deadline_ns)
 	return weft_mutex_lock_try(mutex) == 0 ? 0 : weft__mutex_lock_slow(mutex, deadline_ns);
 }
 
-/* Unlocks; any thread may that knows it to be locked. One that is not locked: stops the program. */
+/* Unlocks; any thread may that knows it to be locked. One that is not locked: stops the program.
+ * Order: releases to the next holder. */
 static inline void weft_mutex_unlock(weft_mutex *mutex)
 {
 	uint32_t held = WEFT__MUTEX_LOCKED;

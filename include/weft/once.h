@@ -19,6 +19,7 @@ typedef struct weft_once {
 
 /* Runs function(arg) unless it has run; waits while another runs it. If it returns a negative value
  * it counts as not run, and that is returned to its caller; one of those who waited runs its own.
+ * The function may wait.
  * Returns 0: it has run. _try: -EBUSY while another runs it. _until: -ETIMEDOUT. A function that
  * calls its own once waits for itself for ever. */
 WEFT_API int weft_once_run(weft_once *once, weft_function *function, void *arg);

@@ -2,8 +2,12 @@
 /*
  * Pool: a dispatcher and its workers. A task is one piece of work; the dispatcher (the pool's
  * routing rule, which runs in the submitting thread: no kernel thread of its own) decides which
- * worker does it; a worker is a thread, kernel or light. A batch is tasks that are waited for
+ * worker does it; a worker is a thread, kernel, user or light. A batch is tasks that are waited for
  * together.
+ *
+ * A task that blocks in the kernel: while a user or light worker does, another worker takes its
+ * place (<weft/sched.h> has the bound). Kernel workers are watched by nobody: there a task says so,
+ * by weft_blocking_begin.
  *
  * Progress: waiting inside a task for tasks of the same pool never deadlocks: the waiting worker
  * runs the awaited task itself if nobody has begun it, and is replaced by another worker while it
@@ -59,8 +63,8 @@ typedef struct weft_pool_options {
 	unsigned workers_max;
 	/* elastic: a worker beyond `workers` ends after idling so long; default 1 s */
 	int64_t idle_ns;
-	/* light workers outside a scheduler: of the pool's own scheduler; default: the smaller of
-	 * CPUs and workers */
+	/* user or light workers, made outside of a scheduler: of the pool's own scheduler; default:
+	 * the smaller of CPUs and workers. Made inside, they run in the caller's */
 	unsigned processors;
 	size_t stack_bytes; /* of the workers */
 	size_t queue_max;   /* tasks that may wait; default 65536; SIZE_MAX: no limit */
@@ -80,17 +84,20 @@ typedef struct weft_task_options {
 } weft_task_options;
 
 typedef struct weft_pool_stats {
+	/* replaced: how often another worker took the place of one that waits or blocks */
 	uint64_t submitted, completed, cancelled, refused, run_by_submitter, stolen, replaced;
 	size_t queued, running;
+	/* blocked: those that wait for tasks, or of which it is known that they block */
 	unsigned workers, idle, blocked;
 } weft_pool_stats;
 
 /* Makes a pool with its workers. Returns 0; -EINVAL: an impossible option; -ENOTSUP: workers of
- * kind user, and there can be none here; -ENOMEM; -EAGAIN. */
+ * kind user, and there can be none here (weft_user_why says why); else what weft_thread_spawn and,
+ * with a scheduler of the pool's own, weft_sched_create return. */
 WEFT_API int weft_pool_create(const weft_pool_options *options, weft_pool **out_pool);
 
-/* Drains, ends the workers, gives everything back. Returns 0; -EDEADLK: from a task of the pool
- * itself. */
+/* Drains, ends the workers, gives everything back. Blocks: until all tasks are done. Returns 0;
+ * -EDEADLK: from a task of the pool itself. */
 WEFT_API int weft_pool_destroy(weft_pool *pool);
 
 /*
@@ -123,7 +130,8 @@ WEFT_API int weft_pool_drain_until(weft_pool *pool, int64_t deadline_ns);
 WEFT_API int64_t weft_pool_stop(weft_pool *pool);
 
 /* Another number of workers (fixed pools: exactly; elastic: at least). Fewer: they end when their
- * present task does. Returns 0; -EINVAL; -ENOMEM; -EAGAIN. */
+ * present task does. Returns 0; -EINVAL: none, or over 4096; what weft_thread_spawn returns: then
+ * the number is as before. */
 WEFT_API int weft_pool_resize(weft_pool *pool, unsigned workers);
 
 WEFT_API void weft_pool_stats_get(weft_pool *pool, weft_pool_stats *out_stats);
@@ -146,15 +154,15 @@ WEFT_API void weft_task_release(weft_task *task);
 /* Inside a task: whether it was told to end. False outside of any. Progress: wait-free. */
 WEFT_API bool weft_task_is_cancelled(void);
 
-/* A batch. weft_batch_wait waits until every task submitted with it has ended and returns the first
- * negative result (or -ECANCELED), else 0; it can be used again then. -EDEADLK: from inside one of
- * its tasks; _until: -ETIMEDOUT. */
+/* A batch. create returns 0 or -ENOMEM. weft_batch_wait waits until every task submitted with it
+ * has ended and returns the first negative result (or -ECANCELED), else 0; it can be used again
+ * then. -EDEADLK: from inside one of its tasks; _until: -ETIMEDOUT. */
 WEFT_API int weft_batch_create(weft_batch **out_batch);
 WEFT_API int weft_batch_wait(weft_batch *batch);
 WEFT_API int weft_batch_wait_until(weft_batch *batch, int64_t deadline_ns);
 /* Cancels the queued tasks of the batch, tells the running ones. Returns how many it removed. */
 WEFT_API int64_t weft_batch_cancel(weft_batch *batch);
-/* Waits for what is left, then gives it back. */
+/* Waits for what is left, then gives it back. From inside one of its tasks: stops the program. */
 WEFT_API void weft_batch_destroy(weft_batch *batch);
 
 WEFT_API_END

@@ -23,12 +23,14 @@ typedef struct weft_sem {
  * negative. */
 WEFT_API int weft_sem_init(weft_sem *sem, int32_t permits);
 
-/* Takes a permit, waits for one. Returns 0; _try: -EAGAIN; _until: -ETIMEDOUT. */
+/* Takes a permit, waits for one. Returns 0; _try: -EAGAIN: none is free; _until: -ETIMEDOUT. Order:
+ * acquires what was released by the posts so far. */
 WEFT_API int weft_sem_wait(weft_sem *sem);
 WEFT_API int weft_sem_wait_try(weft_sem *sem);
 WEFT_API int weft_sem_wait_until(weft_sem *sem, int64_t deadline_ns);
 
-/* Gives a permit. Returns 0; -EOVERFLOW: INT32_MAX are free already. Cost: bench semaphore. */
+/* Gives a permit. Returns 0; -EOVERFLOW: INT32_MAX are free already. Order: releases. Cost: bench
+ * semaphore. */
 WEFT_API int weft_sem_wake(weft_sem *sem);
 
 WEFT_API_END

@@ -93,7 +93,8 @@ typedef struct weft_server_stats {
 /*
  * Listens at `address` (see weft_listen) and serves, in a scheduler of its own, until it is
  * stopped.
- * Returns 0; what weft_listen, weft_sched_create and weft_pool_create return; -EINVAL: no serve.
+ * Returns 0; what weft_listen, weft_sched_create and weft_pool_create return (-ENOTSUP: user
+ * workers, and there can be none here); -EINVAL: no address or no serve.
  */
 WEFT_API int weft_server_create(const char *address, weft_serve_function *serve, void *arg,
 				const weft_server_options *options, weft_server **out_server);
@@ -105,13 +106,15 @@ WEFT_API int weft_server_create(const char *address, weft_serve_function *serve,
  */
 WEFT_API int weft_server_drain(weft_server *server);
 
-/* Cuts everything off at once. A drain under way ends too. */
+/* Cuts everything off at once, and waits until all that runs has seen it. A drain under way ends
+ * too. Not from a thread of the server's own. */
 WEFT_API void weft_server_stop(weft_server *server);
 
-/* Drains if need be, and gives everything back. */
+/* Drains if need be, and gives everything back. Not from a thread of the server's own. */
 WEFT_API void weft_server_destroy(weft_server *server);
 
-/* Where it listens, as text, with the port that was chosen. Returns its length; -ENOSPC. */
+/* Where it listens, as text, with the port that was chosen. Returns its length; -ENOSPC: it does
+ * not fit. */
 WEFT_API int weft_server_address(weft_server *server, char *out_text, size_t out_bytes);
 WEFT_API void weft_server_stats_get(weft_server *server, weft_server_stats *out_stats);
 
@@ -120,7 +123,8 @@ WEFT_API void weft_conn_consume(weft_conn *conn, size_t bytes);
 
 /*
  * create, then serve until SIGINT or SIGTERM: drain, return 0. A second signal stops at once.
- * What handled the two signals before does so again afterwards.
+ * What handled the two signals before does so again afterwards. Returns 0; what weft_server_create
+ * returns; -EBUSY: another call of this is under way in the process; -EMFILE, -ENFILE.
  */
 WEFT_API int weft_server_run(const char *address, weft_serve_function *serve, void *arg,
 			     const weft_server_options *options);

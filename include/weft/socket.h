@@ -18,19 +18,21 @@
 
 WEFT_API_BEGIN
 
-/* Reads an address as above. Returns its length; -EINVAL: not one; -ENAMETOOLONG: a path that does
- * not fit. */
+/* Reads an address as above. Returns its length in bytes; -EINVAL: not one; -ENAMETOOLONG: a path
+ * that does not fit. */
 WEFT_API int weft_address_parse(const char *text, struct sockaddr_storage *out_address);
-/* Writes it as above. Returns the length of the text; -EINVAL, -ENOSPC. */
+/* Writes it as above. Returns the length of the text; -EINVAL: of another family, or cut short;
+ * -ENOSPC: it does not fit. */
 WEFT_API int weft_address_format(const struct sockaddr *address, socklen_t address_bytes,
 				 char *out_text, size_t out_bytes);
 
-/* socket(2) with a table entry. Returns a descriptor. */
+/* socket(2) with a table entry. Returns a descriptor; what socket(2) says; -ENOMEM. */
 WEFT_API int weft_socket(int domain, int type, int protocol);
 
 /* A listening socket at that address (SO_REUSEADDR; a Unix socket's stale file, one that nobody
  * listens on, is replaced). ":8080" takes IPv4 and IPv6. backlog 0 means 1024.
- * Returns a descriptor; -EADDRINUSE, -EACCES, -EADDRNOTAVAIL, -EINVAL … */
+ * Returns a descriptor; -EADDRINUSE, -EACCES, -EADDRNOTAVAIL; -EINVAL: not an address, or a backlog
+ * below 0; and what socket, bind and listen say else. */
 WEFT_API int weft_listen(const char *address, int backlog);
 
 /* Waits for a connection. Returns its descriptor; -EMFILE, -ENFILE, -ENOBUFS: wait for a descriptor
@@ -50,7 +52,8 @@ WEFT_API int weft_socket_connect_until(int fd, const struct sockaddr *address,
 /* shutdown(2): SHUT_RD, SHUT_WR, SHUT_RDWR. Returns 0, or -errno. Never waits. */
 WEFT_API int weft_shutdown(int fd, int how);
 
-/* The socket's own address as text. Returns its length. */
+/* The socket's own address as text. Returns its length; -EBADF, -ENOTSOCK; -EINVAL: of another
+ * family; -ENOSPC: it does not fit. */
 WEFT_API int weft_socket_address(int fd, char *out_text, size_t out_bytes);
 
 WEFT_API_END

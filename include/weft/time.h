@@ -18,10 +18,10 @@ WEFT_API_BEGIN
 /* The clock now. Cost: one vDSO read (27 ns). Context: async-signal-safe. Progress: wait-free. */
 WEFT_API int64_t weft_now(void);
 
-/* Stops the calling thread for at least `duration_ns`; zero or less is a yield. Returns 0. */
+/* Parks the calling thread for at least `duration_ns`; zero or less is a yield. Returns 0. */
 WEFT_API int weft_sleep(int64_t duration_ns);
 
-/* Stops the calling thread until the deadline has passed, never wakes early. Returns 0. Cost: bench
+/* Parks the calling thread until the deadline has passed, never wakes early. Returns 0. Cost: bench
  * sleep-100k. */
 WEFT_API int weft_sleep_until(int64_t deadline_ns);
 

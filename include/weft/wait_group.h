@@ -19,7 +19,7 @@ typedef struct weft_wait_group {
 #define WEFT_WAIT_GROUP_INIT { 0, { 0, 0, 0 } }
 
 /* Adds n (negative takes away); at zero all that wait go on. Below zero: stops the program. Add
- * before you start what will be done. */
+ * before you start what will be done. Order: releases to those that wait. */
 WEFT_API void weft_wait_group_add(weft_wait_group *group, int64_t n);
 static inline void weft_wait_group_done(weft_wait_group *group)
 {

@@ -15,12 +15,14 @@
  *   Strings   Names are copied (and cut to 31 bytes); the caller keeps his own.
  *   Context   May be called from any thread: kernel, user, light, and kernel threads that weft did
  *             not make (foreign). Not from a signal handler. In the child of fork, only the thread
- *             that forked lives.
+ *             that forked lives; calls that name another, or another scheduler, answer -ESRCH.
  *   Blocks    A call that waits parks the calling thread only; its carrier goes on with others.
+ *             A call of which nothing is said about waiting does not wait, but for an instant.
+ *   Preempted Never inside a call of weft's; anywhere else, see <weft/preempt.h>.
  *   Order     What a thread wrote before it wakes, unlocks, posts, sends, submits or ends is seen
  *             by whoever is let go on by that (acquire and release, as with pthreads).
  *   Misuse    What would corrupt memory stops the program and names the object: unlocking a mutex
- *             that is not locked, joining twice, returning to a scheduler that ended.
+ *             that is not locked, an end bracket without a begin, destroying what is in use.
  */
 #ifndef WEFT_WEFT_H
 #define WEFT_WEFT_H
