@@ -16,7 +16,7 @@
  * 1 before 2: once it is queued it can be granted a processor, and must not have one then. The word
  * is set to 0 before 2, and looked at before every sleep. 5 before 6: d has the processor until it
  * gives it, so nobody else does. c is inside (enter.h) all the while, so the monitor does not take
- * what it was granted before it woke. models/preempt.pml has this protocol.
+ * what it was granted before it woke. models/stopped.pml has this protocol.
  */
 #include "sched/enter.h"
 #include "sys/spin.h"
