@@ -3,7 +3,8 @@
  * Preemption: a user thread that has run for its slice while others wait is switched away, wherever
  * it is; a light thread is stopped where it is, together with its carrier, and others run on
  * another. Slices are set per scheduler (weft_sched_options) and per thread (weft_thread_options);
- * ticks are counted, so it happens between one slice and two. A kernel thread is the kernel's to
+ * ticks are counted, so it happens between one slice and two, and within one where the thread used
+ * its last turn up, too, and another waits that did not. A kernel thread is the kernel's to
  * preempt. In a strict scheduler there is none unless a slice is set, and light threads are never
  * stopped there.
  *
