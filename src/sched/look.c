@@ -168,6 +168,17 @@ static int64_t look_at_running(struct weft__look *look, struct weft__processor *
 	return WEFT_FOREVER;
 }
 
+/* Where the kernel tells who blocks, it does so from when that one wakes: else the first call that
+ * it blocks in would go unseen until the next look. */
+static void look_at_sleeper(struct weft__carrier *carrier)
+{
+	struct weft__watch *watch = weft__watch_of(carrier);
+	int64_t since_ns;
+
+	if (watch != NULL && weft__sys_watch_means(watch) == WEFT__WATCH_PERF)
+		(void)weft__sys_watch_look(watch, &since_ns);
+}
+
 static int64_t look_at_processor(struct weft__look *look, struct weft__processor *processor)
 {
 	uintptr_t owner = atomic_load_acquire(&processor->owner);
@@ -181,6 +192,8 @@ static int64_t look_at_processor(struct weft__look *look, struct weft__processor
 		weft__adopt(processor->sched, processor);
 		return look->now_ns + LATER_NS;
 	}
+	if ((owner & WEFT__OWNER_BITS) == WEFT__OWNER_IDLE)
+		look_at_sleeper((struct weft__carrier *)(owner & ~WEFT__OWNER_BITS));
 	if ((owner & WEFT__OWNER_BITS) != 0 || carrier == NULL)
 		return WEFT_FOREVER;
 	look->busy = true;
