@@ -122,7 +122,7 @@ static void hand_off(struct weft_thread *self)
 	atomic_bump(&processor->hand_offs, 1);
 	if (weft__offer(carrier, processor, true))
 		return;
-	if (!carrier->sched->is_reborn) {
+	if (!atomic_load_relaxed(&carrier->sched->is_reborn)) {
 		/* At the bound its neighbours wait: no worse than an undeclared call. */
 		if (weft__maker_ask(carrier->sched))
 			leave_behind(carrier, processor);

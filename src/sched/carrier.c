@@ -110,11 +110,30 @@ static bool await_processor(struct weft__carrier *carrier)
 	}
 }
 
+/* Without one its threads are not preempted, and it is not seen to be blocked. */
+void weft__carrier_open_watch(struct weft__carrier *carrier)
+{
+	const struct weft_sched *sched = carrier->sched;
+	struct weft__watch *watch;
+
+	carrier->awaits_monitor = atomic_load_acquire(&sched->is_reborn); /* REBORN */
+	if (carrier->awaits_monitor || (sched->strict && sched->slice_ns == WEFT_FOREVER) ||
+	    weft__sys_watch_open(&watch) < 0)
+		return;
+	weft__monitor_watch(carrier, watch);
+	if (carrier->sched->strict) {
+		weft__sys_watch_arm(watch, carrier->sched->slice_ns);
+		atomic_store_relaxed(&carrier->armed, true);
+	}
+}
+
 static void run_threads(struct weft__carrier *carrier)
 {
 	struct weft_thread *next;
 
 	for (;;) {
+		if (unlikely(carrier->awaits_monitor))
+			weft__carrier_open_watch(carrier);
 		next = carrier->grant;
 		if (next != NULL) {
 			carrier->grant = NULL;
@@ -137,20 +156,6 @@ static void run_threads(struct weft__carrier *carrier)
 	}
 }
 
-/* Without one its threads are not preempted, and it is not seen to be blocked. */
-void weft__carrier_open_watch(struct weft__carrier *carrier)
-{
-	struct weft__watch *watch;
-
-	if (weft__sys_watch_open(&watch) < 0)
-		return;
-	weft__monitor_watch(carrier, watch);
-	if (carrier->sched->strict) {
-		weft__sys_watch_arm(watch, carrier->sched->slice_ns);
-		atomic_store_relaxed(&carrier->armed, true);
-	}
-}
-
 static void *carrier_main(void *arg)
 {
 	struct weft__carrier *carrier = arg;
@@ -162,8 +167,7 @@ static void *carrier_main(void *arg)
 	weft__fiber_adopt(&loop->fiber, low, bytes);
 	weft__arch_self_set(loop);
 	weft__sys_tls_adopt();
-	if (carrier->sched->slice_ns != WEFT_FOREVER || !carrier->sched->strict)
-		weft__carrier_open_watch(carrier);
+	weft__carrier_open_watch(carrier);
 	if (weft__sys_fault_stack(&carrier->fault_stack) < 0)
 		carrier->fault_stack = NULL; /* an overflow ends the process without a report */
 	run_threads(carrier);

@@ -135,8 +135,10 @@ struct weft__carrier {
 	bool in_poller;                /* of a spare: it sleeps there, not on wake_word */
 	bool is_retired;               /* it ends, or has ended: its record is kept for another */
 	struct weft__list all, spare;
-	bool is_stopped;   /* atomic: it sleeps with its thread; see stopped.c */
-	bool is_new;       /* its own: made as a spare, and not yet one */
+	bool is_stopped; /* atomic: it sleeps with its thread; see stopped.c */
+	bool is_new;     /* its own: made as a spare, and not yet one */
+	/* its own: it began where there is no monitor yet (fork.c), and opens its watch later */
+	bool awaits_monitor;
 	bool is_dislodged; /* atomic: by the monitor; its next tick is to give way */
 	/* the monitor's; for the maker: of whose blocking it is to tell, and in which turn it
 	 * was */
@@ -157,7 +159,7 @@ struct weft_sched {
 	struct weft__processor **processors;
 	struct weft__poller poller;
 	size_t bytes; /* of this mapping */
-	/* fork.c: the forks before it was made, or through which it came; that it has one carrier
+	/* fork.c: the forks before it was made, or through which it came; atomic: it has one carrier
 	 * and no monitor yet; the thread that came through, until it ends */
 	uint32_t fork_count;
 	bool is_reborn;

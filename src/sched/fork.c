@@ -140,6 +140,7 @@ static void clear_carrier(struct weft__carrier *carrier)
 	carrier->given = NULL;
 	carrier->is_spare = false;
 	carrier->is_new = false;
+	carrier->awaits_monitor = true;
 	carrier->is_dislodged = false;
 	carrier->seen_arg = NULL;
 	carrier->is_away = false;
@@ -258,7 +259,7 @@ void weft__fork_resume(struct weft_thread *self)
 	uint32_t was_inside = weft__enter(self);
 
 	if (sched->is_reborn && (sched->strict || weft__monitor_begin() == 0)) {
-		sched->is_reborn = false;
+		atomic_store_release(&sched->is_reborn, false); /* REBORN: there is a monitor */
 		weft__carrier_open_watch(self->carrier);
 		for (unsigned i = 0; i < sched->processor_count; i++)
 			if (atomic_load_relaxed(&sched->processors[i]->owner) == 0)

@@ -33,7 +33,8 @@ static inline bool weft__fork_has_lost_sched(const struct weft_sched *sched)
 void weft__fork_resume(struct weft_thread *self) weft__cold;
 static inline void weft__fork_before_spawn(struct weft_thread *self)
 {
-	if (unlikely(self != NULL && self->sched != NULL && self->sched->is_reborn))
+	if (unlikely(self != NULL && self->sched != NULL &&
+		     atomic_load_relaxed(&self->sched->is_reborn)))
 		weft__fork_resume(self);
 }
 

@@ -113,6 +113,14 @@ static int be_preempted(void)
 	return 3;
 }
 
+static int block(void)
+{
+	weft_blocking_begin();
+	usleep(1000);
+	weft_blocking_end();
+	return be_preempted();
+}
+
 static int fork_again(void)
 {
 	pid_t grandchild;
@@ -142,7 +150,7 @@ static int use_sockets(void)
 
 static int (*const deeds[])(void) = {
 	just_be,       allocate,     start_threads, sleep_a_while, make_a_scheduler,
-	run_a_program, be_preempted, fork_again,    use_sockets,
+	run_a_program, be_preempted, block,         fork_again,    use_sockets,
 };
 #define DEEDS (sizeof deeds / sizeof deeds[0])
 
