@@ -193,6 +193,7 @@ static int start(void)
 			end();
 	} else {
 		weft__sys_watcher_close(monitor.watcher);
+		monitor.watcher = NULL; /* fork's child closes what it finds */
 	}
 	return error;
 }

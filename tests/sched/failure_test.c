@@ -8,6 +8,7 @@
 #include <malloc.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "in_sched.h"
@@ -183,6 +184,22 @@ static void the_first_carriers_survive_the_last_one_s_failure(void **state)
 	await_alone();
 }
 
+/* What was given back with the monitor that could not be made is not given back again. */
+static void a_child_begins_anew_after_a_refused_monitor(void **state)
+{
+	weft_sched *sched = NULL;
+	int status = 0;
+	pid_t child;
+
+	weft__sys_force.fail_thread = 1;
+	assert_int_equal(weft_sched_create(&three, &sched), -EAGAIN);
+	child = fork();
+	if (child == 0)
+		_exit(weft_run(return_seven, NULL, &three));
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+}
+
 /* ---- spawning */
 
 #define NEIGHBOURS 20
@@ -351,6 +368,7 @@ int main(void)
 		cmocka_unit_test(a_scheduler_without_a_poller_leaves_nothing),
 		cmocka_unit_test(a_scheduler_without_descriptors_leaves_nothing),
 		cmocka_unit_test(the_first_carriers_survive_the_last_one_s_failure),
+		cmocka_unit_test(a_child_begins_anew_after_a_refused_monitor),
 		cmocka_unit_test(a_refused_spawn_leaves_all_running),
 		cmocka_unit_test(a_refused_kernel_thread_leaves_no_record),
 		cmocka_unit_test(a_spawn_refused_from_outside_does_not_keep_the_scheduler),
