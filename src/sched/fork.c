@@ -162,6 +162,7 @@ static void clear_sched(struct weft_sched *sched)
 	weft__list_init(&sched->spares);
 	weft__list_init(&sched->away);
 	weft__list_init(&sched->dying);
+	weft__list_init(&sched->retired);
 	sched->spare_asked = WEFT__SPARE_UNASKED;
 	sched->stopped_count = 0;
 	sched->carrier_count = sched->carriers_most = 0;
