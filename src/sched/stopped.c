@@ -65,8 +65,10 @@ static bool swap_with_stopped(struct weft__carrier *carrier)
 	struct weft__processor *processor = carrier->processor;
 	struct weft_thread *next = weft__stopped_take(carrier->sched, processor);
 
-	if (next == NULL)
+	if (next == NULL) {
+		weft__wake_idle_global(carrier->sched); /* MOVE, see weft__global_take */
 		return false;
+	}
 	weft__live_flush(processor);
 	atomic_store_relaxed(&carrier->processor, NULL);
 	weft__stopped_give(next, processor);
