@@ -142,7 +142,8 @@ struct weft__carrier {
 	bool is_dislodged; /* atomic: by the monitor; its next tick is to give way */
 	/* the monitor's; for the maker: of whose blocking it is to tell, and in which turn it
 	 * was */
-	bool is_away; /* its processor was handed off */
+	bool is_away;            /* its processor was handed off */
+	uint64_t tried_switches; /* in which turn it was to be dislodged the last time */
 	struct weft__list away;
 	void *seen_arg;                                /* atomic; NULL: of none */
 	const struct weft__blocking_table *seen_table; /* atomic */
@@ -215,8 +216,6 @@ void weft__owner_return(struct weft_thread *self) weft__cold;
 
 /* ---- preempt.c */
 int weft__preempt_install(void);
-/* Its slice is over, or it asks: others run first. False: nobody waits. */
-bool weft__give_way(struct weft_thread *self);
 bool weft__has_waiters(struct weft__processor *processor);
 
 /* ---- stopped.c */

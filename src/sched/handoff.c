@@ -9,11 +9,13 @@
  *	  a user thread waits for a lock of the program (a futex): it is *dislodged*, by a tick that
  *	  makes it give way in the middle of its call, which the kernel begins anew when it goes on
  *	  a light thread is stopped with its carrier: that carrier gets the processor
+ *	  the user thread did not give way (it holds): its processor is nobody's, so that those in
+ *	  its queue are everybody's
  *
- * Why the last two: the threads that wait for a lock may be more than there can be carriers. If its
- * holder was switched away it is in a queue, behind them, and nobody would ever run it. So as long
- * as anything is runnable, some carrier runs it. A call that is no wait for a lock is left alone:
- * not all of them are begun anew by the kernel.
+ * Why the last three: the threads that wait for a lock may be more than there can be carriers. If
+ * its holder was switched away it is in a queue, behind them, and nobody would ever run it. So as
+ * long as anything is runnable, some carrier runs it. A call that is no wait for a lock is left
+ * alone: not all of them are begun anew by the kernel.
  */
 #include <string.h>
 
@@ -123,22 +125,25 @@ static bool can_be_dislodged(struct weft__carrier *carrier)
 	       strcmp(weft__sys_watch_call(weft__watch_of(carrier)), "futex") == 0;
 }
 
-static void dislodge(struct weft__carrier *carrier)
+static bool dislodge(struct weft__carrier *carrier)
 {
+	if (!can_be_dislodged(carrier))
+		return false;
 	atomic_store_relaxed(&carrier->is_dislodged, true);
 	weft__sys_watch_tick(weft__watch_of(carrier));
+	return true;
 }
 
-/* One that is away: it becomes a spare. */
+/* One that is away: it becomes a spare. If it does not give way (it holds, or is in a handler),
+ * the next one is tried the next time. */
 static bool dislodge_other(struct weft_sched *sched)
 {
 	weft__list_for(link, &sched->away) {
-		struct weft__carrier *carrier = container_of(link, struct weft__carrier, away);
-
-		if (can_be_dislodged(carrier)) {
-			dislodge(carrier);
-			return true;
-		}
+		if (!dislodge(container_of(link, struct weft__carrier, away)))
+			continue;
+		weft__list_remove(link);
+		weft__list_push(&sched->away, link);
+		return true;
 	}
 	return false;
 }
@@ -149,41 +154,53 @@ static bool give_to_stopped(struct weft_sched *sched, struct weft__processor *pr
 {
 	struct weft_thread *stopped = weft__stopped_take(sched, processor);
 
-	if (stopped != NULL)
+	if (stopped != NULL) {
 		weft__stopped_give(stopped, processor);
-	else
+	} else {
+		atomic_store_relaxed(&processor->attended_ns, WEFT_FOREVER);
 		atomic_store_release(&processor->owner, WEFT__OWNER_IDLE); /* OWNER */
+	}
 	weft__wake_idle_global(sched);
 	return stopped != NULL;
 }
 
 /*
- * The processor goes to a carrier that stopped with its thread. In between it is nobody's: REVOKED
- * alone, so its carrier, if it comes back, has lost it, and nobody else takes it.
+ * The processor goes to a carrier that stopped with its thread, or to nobody: then those that wait
+ * behind it are everybody's. In between it is REVOKED alone, so its carrier, if it comes back, has
+ * lost it, and nobody else takes it.
  */
-static bool grant_to_stopped(struct weft_sched *sched, struct weft__processor *processor,
-			     struct weft__carrier *carrier)
+static bool pass_on(struct weft_sched *sched, struct weft__processor *processor,
+		    struct weft__carrier *carrier)
 {
 	uintptr_t revoked = (uintptr_t)carrier | WEFT__OWNER_REVOKED;
 
-	if (atomic_load_relaxed(&sched->stopped_count) == 0 || !revoke(processor, carrier) ||
+	if (!revoke(processor, carrier) ||
 	    !atomic_cas_acq_rel(&processor->owner, &revoked, WEFT__OWNER_REVOKED)) /* OWNER */
 		return false;
 	is_handed_off(sched, carrier);
-	(void)give_to_stopped(sched, processor);
+	if (!give_to_stopped(sched, processor))
+		(void)dislodge_other(sched);
 	return true;
 }
 
+/* A thread that holds, or is in a handler, leaves a wish and stays where it is. So after each try
+ * come the others. */
 bool weft__relieve(struct weft_sched *sched, struct weft__processor *processor,
 		   struct weft__carrier *carrier)
 {
+	uint64_t switches = atomic_load_relaxed(&processor->switches);
+	bool was_tried = carrier->tried_switches == switches;
+
 	if (weft__spare_rouse(sched))
 		return true;
-	if (can_be_dislodged(carrier)) {
-		dislodge(carrier);
+	carrier->tried_switches = switches;
+	if (!was_tried && dislodge(carrier))
 		return true;
-	}
-	return grant_to_stopped(sched, processor, carrier) || dislodge_other(sched);
+	carrier->tried_switches = 0;
+	if ((was_tried || atomic_load_relaxed(&sched->stopped_count) != 0) &&
+	    pass_on(sched, processor, carrier))
+		return true;
+	return dislodge_other(sched) || (was_tried && dislodge(carrier));
 }
 
 void weft__adopt(struct weft_sched *sched, struct weft__processor *processor)

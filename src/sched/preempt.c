@@ -69,8 +69,19 @@ static bool give_way_to_next(struct weft_thread *self)
 	return true;
 }
 
+/* One that is dislodged has nothing to do with an idle processor: the next has. */
+static bool return_and_give_way(struct weft_thread *self, bool is_dislodged)
+{
+	uint64_t switches = self->switches;
+
+	weft__owner_return(self);
+	if (is_dislodged && self->switches == switches)
+		(void)give_way_to_next(self);
+	return true;
+}
+
 /* Inside. */
-static bool give_way(struct weft_thread *self)
+static bool give_way(struct weft_thread *self, bool is_dislodged)
 {
 	struct weft__processor *processor = self->carrier->processor;
 
@@ -79,10 +90,8 @@ static bool give_way(struct weft_thread *self)
 	/* A user thread that shares its carrier's block (sanitizers) is stopped like a light
 	 * one. */
 	if (self->tp != NULL) {
-		if (processor != NULL)
-			return give_way_to_next(self);
-		weft__owner_return(self);
-		return true;
+		return processor != NULL ? give_way_to_next(self)
+					 : return_and_give_way(self, is_dislodged);
 	}
 	if (processor != NULL) {
 		weft__look_around(processor);
@@ -92,13 +101,13 @@ static bool give_way(struct weft_thread *self)
 	return weft__stop_here(self);
 }
 
-bool weft__give_way(struct weft_thread *self)
+static bool enter_and_give_way(struct weft_thread *self, bool is_dislodged)
 {
 	uint32_t was_inside = weft__enter(self);
 	bool gave_way;
 
 	self->hold.wish = 0;
-	gave_way = give_way(self);
+	gave_way = give_way(self, is_dislodged);
 	if (gave_way) {
 		atomic_bump(&self->carrier->preemptions, 1);
 		self->hold.wish = 0; /* of ticks while it was stopped with its carrier */
@@ -115,7 +124,7 @@ static void fulfil(struct weft__hold *hold)
 		hold->wish = 0;
 		return;
 	}
-	weft__give_way(self);
+	(void)enter_and_give_way(self, false);
 }
 
 static bool is_on_own_stack(const struct weft_thread *self, const void *sp)
@@ -210,10 +219,11 @@ static bool is_left_to_monitor(struct weft_thread *self, struct weft__carrier *c
 	return true;
 }
 
-static void switch_away(struct weft_thread *self, struct weft__tick_context *context)
+static void switch_away(struct weft_thread *self, struct weft__tick_context *context,
+			bool is_dislodged)
 {
 	weft__sys_tick_leave(context);
-	weft__give_way(self);
+	(void)enter_and_give_way(self, is_dislodged);
 	weft__sys_tick_moved(context);
 }
 
@@ -242,7 +252,7 @@ static void on_tick(struct weft__tick_context *context)
 		if (!is_dislodged && is_left_to_monitor(self, carrier, context))
 			goto out;
 		if (may_be_stopped(self, context, is_dislodged))
-			switch_away(self, context);
+			switch_away(self, context, is_dislodged);
 		else
 			atomic_bump(&carrier->deferrals, 1);
 	}

@@ -49,8 +49,6 @@ struct weft_thread *weft__stopped_take(struct weft_sched *sched, struct weft__pr
 {
 	struct weft_thread *thread;
 
-	if (atomic_load_relaxed(&sched->stopped_count) == 0)
-		return NULL;
 	while ((thread = weft__runq_hot_take(&processor->queue)) != NULL ||
 	       (thread = weft__runq_pop(&processor->queue)) != NULL ||
 	       (thread = weft__runq_pop(&processor->spent)) != NULL)
@@ -63,8 +61,11 @@ struct weft_thread *weft__stopped_take(struct weft_sched *sched, struct weft__pr
 static bool swap_with_stopped(struct weft__carrier *carrier)
 {
 	struct weft__processor *processor = carrier->processor;
-	struct weft_thread *next = weft__stopped_take(carrier->sched, processor);
+	struct weft_thread *next;
 
+	if (atomic_load_relaxed(&carrier->sched->stopped_count) == 0)
+		return false;
+	next = weft__stopped_take(carrier->sched, processor);
 	if (next == NULL) {
 		weft__wake_idle_global(carrier->sched); /* MOVE, see weft__global_take */
 		return false;

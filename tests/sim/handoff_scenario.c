@@ -392,12 +392,28 @@ static int want_foreign_lock(void *arg)
 	return 0;
 }
 
+/* It is not switched away while it waits, nor while it holds. */
+static int want_foreign_lock_undisturbed(void *arg)
+{
+	struct foreign_lock *lock = arg;
+
+	for (int i = 0; i < 3; i++) {
+		weft_preempt_disable();
+		lock_foreign(&lock->word);
+		lock->guarded++;
+		unlock_foreign(&lock->word);
+		weft_preempt_enable();
+		engine_dawdle();
+	}
+	return 0;
+}
+
 #define WANTS_MAX 12
 
 struct wants {
 	struct foreign_lock lock;
 	weft_kind kind;
-	unsigned count;
+	unsigned count, undisturbed; /* undisturbed: the first ones */
 };
 
 static int wants_app(void *arg)
@@ -406,24 +422,31 @@ static int wants_app(void *arg)
 	weft_thread *threads[WANTS_MAX];
 
 	for (unsigned i = 0; i < wants->count; i++)
-		threads[i] = engine_spawn_kind(wants->kind, want_foreign_lock, &wants->lock);
+		threads[i] = engine_spawn_kind(
+			wants->kind,
+			i < wants->undisturbed ? want_foreign_lock_undisturbed : want_foreign_lock,
+			&wants->lock);
 	for (unsigned i = 0; i < wants->count; i++)
 		engine_join(threads[i], 0);
 	weft__sim_check(wants->lock.guarded == (int64_t)3 * wants->count);
 	return 0;
 }
 
-static void run_wants(weft_kind kind, bool yields)
+/* As many carriers as wait undisturbed, and one more at least: that one is enough. */
+static void run_wants(weft_kind kind, bool yields, unsigned undisturbed)
 {
 	weft_sched_options options = engine_ticking(1 + weft__sim_choose(3));
 	struct wants wants = {
 		.lock = { .step_ns = options.slice_ns / (4 << weft__sim_choose(4)),
 			  .yields = yields },
 		.kind = kind,
+		.undisturbed = undisturbed,
 	};
 
 	if (options.carriers == 0)
 		options.carriers = options.processors + weft__sim_choose(4);
+	if (options.carriers <= undisturbed)
+		options.carriers = undisturbed + 1;
 	wants.count = options.carriers + 1 + weft__sim_choose(WANTS_MAX - options.carriers);
 	engine_run_counted(&options, kind, wants_app, &wants);
 	engine_check_clean();
@@ -432,19 +455,25 @@ static void run_wants(weft_kind kind, bool yields)
 static void user_threads_want_a_foreign_lock(void *arg)
 {
 	(void)arg;
-	run_wants(WEFT_USER, false);
+	run_wants(WEFT_USER, false, 0);
 }
 
 static void light_threads_want_a_foreign_lock(void *arg)
 {
 	(void)arg;
-	run_wants(WEFT_LIGHT, false);
+	run_wants(WEFT_LIGHT, false, 0);
+}
+
+static void some_want_a_foreign_lock_undisturbed(void *arg)
+{
+	(void)arg;
+	run_wants(WEFT_USER, false, 1 + weft__sim_choose(2));
 }
 
 static void a_foreign_lock_is_held_across_waits(void *arg)
 {
 	(void)arg;
-	run_wants(WEFT_USER, true);
+	run_wants(WEFT_USER, true, 0);
 }
 
 /* ---- schedulers come and go, and the kernel refuses what it is asked for */
@@ -796,6 +825,8 @@ const struct scenario handoff_scenarios[] = {
 	{ .name = "the-blocked-ones-timers-are-served", .run = the_blocked_ones_timers_are_served },
 	{ .name = "users-want-a-foreign-lock", .run = user_threads_want_a_foreign_lock },
 	{ .name = "lights-want-a-foreign-lock", .run = light_threads_want_a_foreign_lock },
+	{ .name = "some-want-a-foreign-lock-undisturbed",
+	  .run = some_want_a_foreign_lock_undisturbed },
 	{ .name = "foreign-lock-across-waits", .run = a_foreign_lock_is_held_across_waits },
 	{ .name = "schedulers-come-and-go", .run = schedulers_come_and_go },
 	{ .name = "schedulers-are-refused",
