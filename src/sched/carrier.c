@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "base/panic.h"
+#include "fp_control.h"
 #include "sched/engine.h"
 #include "sched/fork.h"
 #include "sys/spin.h"
@@ -166,6 +167,7 @@ static void *carrier_main(void *arg)
 	weft__sys_thread_stack(&low, &bytes);
 	weft__fiber_adopt(&loop->fiber, low, bytes);
 	weft__arch_self_set(loop);
+	weft__arch_fp_set(carrier->sched->fp_control);
 	weft__sys_tls_adopt();
 	weft__carrier_open_watch(carrier);
 	if (weft__sys_fault_stack(&carrier->fault_stack) < 0)

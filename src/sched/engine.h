@@ -156,6 +156,7 @@ struct weft_sched {
 	bool strict;
 	int64_t slice_ns; /* WEFT_FOREVER: no preemption */
 	unsigned carriers_max;
+	uint64_t fp_control; /* its maker's: what its carriers begin with */
 	char name[WEFT__NAME_BYTES];
 	struct weft__processor **processors;
 	struct weft__poller poller;

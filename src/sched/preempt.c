@@ -22,9 +22,12 @@
  * nobody waits any more, or the carrier has no processor, or its loop runs, its ticks are switched
  * off; the monitor switches them on.
  */
+#include <errno.h>
+
 #include <weft/preempt.h>
 
 #include "base/panic.h"
+#include "fp_control.h"
 #include "sched/enter.h"
 
 #define LIBC_TICKS_MAX 2
@@ -104,10 +107,14 @@ static bool give_way(struct weft_thread *self, bool is_dislodged)
 static bool enter_and_give_way(struct weft_thread *self, bool is_dislodged)
 {
 	uint32_t was_inside = weft__enter(self);
+	uint64_t fp_control = weft__arch_fp_get();
 	bool gave_way;
 
 	self->hold.wish = 0;
+	/* It did not ask for this, so it need not have put it back; the next expects the usual. */
+	weft__arch_fp_set(self->sched->fp_control);
 	gave_way = give_way(self, is_dislodged);
+	weft__arch_fp_set(fp_control);
 	if (gave_way) {
 		atomic_bump(&self->carrier->preemptions, 1);
 		self->hold.wish = 0; /* of ticks while it was stopped with its carrier */
@@ -119,12 +126,14 @@ static bool enter_and_give_way(struct weft_thread *self, bool is_dislodged)
 static void fulfil(struct weft__hold *hold)
 {
 	struct weft_thread *self = container_of(hold, struct weft_thread, hold);
+	int saved = errno;
 
 	if (self->sched == NULL || self->is_loop) {
 		hold->wish = 0;
 		return;
 	}
 	(void)enter_and_give_way(self, false);
+	errno = saved; /* at the same place: it is the thread's own, or the thread's carrier is */
 }
 
 static bool is_on_own_stack(const struct weft_thread *self, const void *sp)

@@ -14,6 +14,7 @@
 #include <weft/blocking.h>
 
 #include "base/panic.h"
+#include "fp_control.h"
 #include "mem/stack.h"
 #include "sched/engine.h"
 #include "sched/fork.h"
@@ -248,6 +249,7 @@ static int make(const weft_sched_options *options, const char *name, struct weft
 	sched->processor_count = count;
 	sched->strict = strict;
 	sched->slice_ns = slice_ns;
+	sched->fp_control = weft__arch_fp_get();
 	sched->tick_ns = slice_ns;
 	sched->carriers_max = options != NULL ? options->carriers : 0;
 	if (sched->carriers_max == 0)

@@ -2,6 +2,7 @@
 /* Preemption and hand-off: nobody who computes or blocks stops the others. Each test would hang,
  * and not fail by luck, if it did. */
 #include <errno.h>
+#include <fenv.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -210,6 +211,96 @@ static void a_lock_of_libc_is_no_deadlock(void **state)
 				 0);
 }
 
+/* ---- what a thread has that its carrier has too: errno, and how floating-point numbers are
+ * rounded */
+
+#define ROUNDS 30
+
+static int give_way_late(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < ROUNDS; i++) {
+		int64_t until_ns = weft_now() + WEFT_MS;
+
+		weft_preempt_disable();
+		while (weft_now() < until_ns)
+			;
+		errno = 77;
+		weft_preempt_enable();
+		check(errno == 77);
+	}
+	return 0;
+}
+
+static int give_way_late_in_turn(void *arg)
+{
+	weft_thread *threads[4];
+
+	(void)arg;
+	for (int i = 0; i < 4; i++)
+		check(spawn(give_way_late, NULL, &threads[i]) == 0);
+	for (int i = 0; i < 4; i++)
+		check(weft_thread_join(threads[i], NULL) == 0);
+	return 0;
+}
+
+static void giving_way_late_leaves_errno(void **state)
+{
+	(void)state;
+	for (unsigned processors = 1; processors <= 2; processors++)
+		assert_int_equal(weft_run(give_way_late_in_turn, NULL,
+					  &(weft_sched_options){ .processors = processors,
+								 .slice_ns = 200 * WEFT_US }),
+				 0);
+}
+
+static int round_upward(void *arg)
+{
+	(void)arg;
+	check(fesetround(FE_UPWARD) == 0);
+	while (!atomic_load_relaxed(&stop)) {
+		check(fegetround() == FE_UPWARD);
+		weft_preempt_disable();
+		for (int k = 0; k < 100; k++)
+			atomic_compiler_barrier();
+		weft_preempt_enable();
+	}
+	check(fesetround(FE_DOWNWARD) == 0);
+	return 0;
+}
+
+/* What was so when the scheduler was made is so for whoever has not changed it. */
+static int round_among_others(void *arg)
+{
+	weft_thread *threads[3];
+
+	(void)arg;
+	check(fegetround() == FE_DOWNWARD);
+	atomic_store_relaxed(&stop, 0);
+	for (int i = 0; i < 3; i++)
+		check(spawn(round_upward, NULL, &threads[i]) == 0);
+	for (int i = 0; i < 2 * ROUNDS; i++) {
+		weft_sleep(WEFT_MS / 2);
+		check(fegetround() == FE_DOWNWARD);
+	}
+	atomic_store_relaxed(&stop, 1);
+	for (int i = 0; i < 3; i++)
+		check(weft_thread_join(threads[i], NULL) == 0);
+	return 0;
+}
+
+static void rounding_is_each_ones_own(void **state)
+{
+	(void)state;
+	assert_int_equal(fesetround(FE_DOWNWARD), 0);
+	for (unsigned processors = 1; processors <= 2; processors++)
+		assert_int_equal(weft_run(round_among_others, NULL,
+					  &(weft_sched_options){ .processors = processors,
+								 .slice_ns = 200 * WEFT_US }),
+				 0);
+	assert_int_equal(fesetround(FE_TONEAREST), 0);
+}
+
 static int both_kinds(void (*test)(void **))
 {
 	for (kind = WEFT_USER; kind <= WEFT_LIGHT; kind++)
@@ -235,13 +326,24 @@ static void blocking(void **state)
 	both_kinds(who_blocks_stops_nobody);
 }
 
+static void late(void **state)
+{
+	(void)state;
+	both_kinds(giving_way_late_leaves_errno);
+}
+
+static void rounding(void **state)
+{
+	(void)state;
+	both_kinds(rounding_is_each_ones_own);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(computing),
-		cmocka_unit_test(registers),
-		cmocka_unit_test(blocking),
-		cmocka_unit_test(a_lock_of_libc_is_no_deadlock),
+		cmocka_unit_test(computing), cmocka_unit_test(registers),
+		cmocka_unit_test(blocking),  cmocka_unit_test(a_lock_of_libc_is_no_deadlock),
+		cmocka_unit_test(late),      cmocka_unit_test(rounding),
 	};
 
 	alarm(120); /* a hang is a failure */
