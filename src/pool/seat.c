@@ -218,7 +218,12 @@ void weft__search_done(struct weft__worker *worker)
 	weft_pool *pool = worker->pool;
 
 	worker->searching = false;
-	if (atomic_sub_acq_rel(&pool->searching, 1) != 1 || atomic_load_relaxed(&pool->idle) == 0)
+	if (atomic_sub_acq_rel(&pool->searching, 1) != 1)
+		return;
+	/* IDLE: searching before idle, as in sched's weft__search_end: a locked instruction alone
+	 * does not order the two on aarch64. */
+	weft__sys_full_barrier();
+	if (atomic_load_relaxed(&pool->idle) == 0)
 		return;
 	weft__sys_heavy_barrier(); /* IDLE */
 	if (weft__pool_has_work(pool))
