@@ -223,7 +223,7 @@ static struct weft__carrier *take_record(struct weft_sched *sched)
 	atomic_store_relaxed(&carrier->armed, false);
 	atomic_store_relaxed(&carrier->is_dislodged, false);
 	atomic_store_relaxed(&carrier->seen_arg, (void *)NULL);
-	carrier->told_switches = 0;
+	carrier->told_turn = 0;
 	return carrier;
 }
 

@@ -147,7 +147,7 @@ struct weft__carrier {
 	struct weft__list away;
 	void *seen_arg;                                /* atomic; NULL: of none */
 	const struct weft__blocking_table *seen_table; /* atomic */
-	uint64_t told_switches;
+	uint64_t told_turn; /* of which processor, too: it may have another by now */
 };
 
 struct weft_sched {

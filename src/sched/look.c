@@ -95,19 +95,21 @@ static int64_t blocked_since(struct weft__processor *processor, struct weft__car
 }
 
 /* An upper floor whose thread it is (a pool) hears of it, once for each turn of that thread. */
-static void tell_of(struct weft__carrier *carrier, uint64_t switches)
+static void tell_of(struct weft__carrier *carrier, struct weft__processor *processor)
 {
 	struct weft_thread *thread = atomic_load_relaxed(&carrier->current);
+	uint64_t turn =
+		atomic_load_relaxed(&processor->switches) * WEFT__PROCESSORS_MAX + processor->index;
 	const struct weft__blocking_table *table;
 	void *arg;
 
-	if (thread == NULL || carrier->told_switches == switches)
+	if (thread == NULL || carrier->told_turn == turn)
 		return;
 	table = atomic_load_acquire(&thread->blocking_table); /* TELL: arg, and what is behind it */
 	arg = atomic_load_relaxed(&thread->blocking_arg);
 	if (table == NULL || arg == NULL)
 		return;
-	carrier->told_switches = switches;
+	carrier->told_turn = turn;
 	atomic_store_relaxed(&carrier->seen_table, table);
 	atomic_store_release(&carrier->seen_arg, arg);
 	weft__maker_ring();
@@ -122,7 +124,7 @@ static int64_t look_at_blocked(struct weft__look *look, struct weft__processor *
 		look->found = true;
 		return since_ns + HAND_OFF_NS;
 	}
-	tell_of(carrier, atomic_load_relaxed(&processor->switches));
+	tell_of(carrier, processor);
 	if (!is_wanted(processor))
 		return WEFT_FOREVER;
 	look->found = true;
