@@ -13,8 +13,8 @@
  *
  * How often it looks: where the kernel tells when a carrier blocks (WEFT__WATCH_PERF) it is woken
  * by that; else every LOOK_SHORT_NS, and less often the longer there is nothing to do. A processor
- * that becomes busy wakes it if it sleeps without a deadline (ASLEEP: it says so, and looks at
- * every owner word once more after a heavy barrier; a carrier stores its word, and looks whether it
+ * that becomes busy wakes it if it sleeps because none is (ASLEEP: it says so, and looks at every
+ * owner word once more after a heavy barrier; a carrier stores its word, and looks whether it
  * sleeps after a light one).
  *
  * It waits for no lock that a thread may hold while it is switched away: see maker.c.
@@ -123,13 +123,16 @@ static int64_t pace(const struct weft__look *look)
 	return weft__earlier(monitor.look_ns, LOOK_LONG_NS);
 }
 
-static void sleep_deep(void)
+/* Nothing is busy: who becomes so wakes it. */
+static void sleep_deep(int64_t until_ns)
 {
 	atomic_store_relaxed(&monitor.asleep, 1u);
 	weft__sys_heavy_barrier(); /* ASLEEP */
 	if (!any_busy() && !atomic_load_acquire(&monitor.stopping))
-		weft__sys_watcher_wait(monitor.watcher, WEFT_FOREVER);
+		weft__sys_watcher_wait(monitor.watcher, until_ns);
 	atomic_store_relaxed(&monitor.asleep, 0u);
+	if (until_ns != WEFT_FOREVER && !any_busy())
+		return; /* to look at who is away, no more */
 	monitor.dull_looks = 0;
 	monitor.looks = 0;
 }
@@ -142,14 +145,13 @@ static void *monitor_main(void *arg)
 		int64_t next_ns = look_at_all(&look);
 		int64_t pause_ns = pace(&look);
 
-		if (pause_ns == WEFT_FOREVER && next_ns == WEFT_FOREVER)
-			sleep_deep();
+		int64_t until_ns = weft__earlier(
+			next_ns, pause_ns == WEFT_FOREVER ? WEFT_FOREVER : look.now_ns + pause_ns);
+
+		if (pause_ns >= LOOK_AWAY_NS && next_ns == WEFT_FOREVER)
+			sleep_deep(until_ns);
 		else
-			weft__sys_watcher_wait(monitor.watcher,
-					       weft__earlier(next_ns,
-							     pause_ns == WEFT_FOREVER
-								     ? WEFT_FOREVER
-								     : look.now_ns + pause_ns));
+			weft__sys_watcher_wait(monitor.watcher, until_ns);
 	}
 	return NULL;
 }
