@@ -222,8 +222,10 @@ static int rest(weft_kind kind, long milliseconds, double *out)
 	return weft_sleep(milliseconds * WEFT_MS);
 }
 
+/* For 200 ms it stays awake, in case there is something to do after all. */
 static int run_monitor_idle(weft_kind kind, long milliseconds, double *out)
 {
+	weft_sleep(300 * WEFT_MS);
 	return measure_monitor(milliseconds, out, rest, kind);
 }
 

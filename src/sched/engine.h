@@ -161,8 +161,8 @@ struct weft_sched {
 	struct weft__processor **processors;
 	struct weft__poller poller;
 	size_t bytes; /* of this mapping */
-	/* fork.c: the forks before it was made, or through which it came; atomic: it has one carrier
-	 * and no monitor yet; the thread that came through, until it ends */
+	/* fork.c: the forks before it was made, or through which it came; atomic: it has one
+	 * carrier and no monitor yet; the thread that came through, until it ends */
 	uint32_t fork_count;
 	bool is_reborn;
 	struct weft_thread *survivor;

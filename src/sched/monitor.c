@@ -29,7 +29,7 @@
 #define LOOK_SHORT_NS (250 * WEFT_US)
 #define LOOK_LONG_NS (10 * WEFT_MS)
 #define LOOK_AWAY_NS (100 * WEFT_MS) /* nothing is busy, but a carrier is away in a call */
-#define SHARP_LOOKS 40               /* without a find, before it looks less often */
+#define SHARP_LOOKS 20               /* without a find, before it looks less often */
 #define TOLD_LOOKS 2                 /* after a sleep, where the kernel tells */
 #define IDLE_LOOKS 20                /* at nothing busy, before it sleeps */
 

@@ -120,7 +120,7 @@ void weft__sys_watch_resume(struct weft__watch *watch);
 /*
  * Sleeps until the deadline, a ring (one that came before ends it at once), or, with
  * WEFT__WATCH_PERF, until a watch in it blocks of which the last look said that it runs; that up to
- * a millisecond late where CPUs are scarce. May end for no reason. For one kernel thread, the
+ * 4 milliseconds late where CPUs are scarce. May end for no reason. For one kernel thread, the
  * monitor, which also adds and removes.
  */
 struct weft__watcher;

@@ -23,7 +23,7 @@
 #define EVENTS_MAX 32
 #define BELL_TAG UINT64_MAX
 #define DOZE_MIN_NS INT64_C(50000)
-#define DOZE_MAX_NS INT64_C(1000000)
+#define DOZE_MAX_NS INT64_C(4000000)
 
 struct weft__watcher {
 	int poller, bell;
