@@ -20,6 +20,9 @@
 #include "harness.h"
 #include "sys/sys.h"
 
+/* For 200 ms after the last work the monitor stays awake, in case there is more. */
+enum { SETTLE_MS = 300 };
+
 static int ended; /* atomic */
 
 static int block_often(void *arg)
@@ -187,6 +190,13 @@ static int64_t kernel_thread_cpu_ns(pid_t tid)
 	return used.tv_sec * WEFT_SECOND + used.tv_nsec;
 }
 
+static int rest(weft_kind kind, long milliseconds, double *out)
+{
+	(void)kind;
+	(void)out;
+	return weft_sleep(milliseconds * WEFT_MS);
+}
+
 static int measure_monitor(long milliseconds, double *out,
 			   int (*work)(weft_kind kind, long count, double *out), weft_kind kind)
 {
@@ -201,6 +211,8 @@ static int measure_monitor(long milliseconds, double *out,
 		fputs("there is no kernel thread 'weft monitor'\n", stderr);
 		return -1;
 	}
+	if (work == rest)
+		weft_sleep(SETTLE_MS * WEFT_MS);
 	cpu_ns = kernel_thread_cpu_ns(monitor);
 	start_ns = weft_now();
 	if (work(kind, milliseconds, late_ms) != 0)
@@ -215,17 +227,8 @@ static int run_monitor_pipe(weft_kind kind, long milliseconds, double *out)
 	return measure_monitor(milliseconds, out, run_pipe, kind);
 }
 
-static int rest(weft_kind kind, long milliseconds, double *out)
-{
-	(void)kind;
-	(void)out;
-	return weft_sleep(milliseconds * WEFT_MS);
-}
-
-/* For 200 ms it stays awake, in case there is something to do after all. */
 static int run_monitor_idle(weft_kind kind, long milliseconds, double *out)
 {
-	weft_sleep(300 * WEFT_MS);
 	return measure_monitor(milliseconds, out, rest, kind);
 }
 
