@@ -190,46 +190,69 @@ static int64_t kernel_thread_cpu_ns(pid_t tid)
 	return used.tv_sec * WEFT_SECOND + used.tv_nsec;
 }
 
-static int rest(weft_kind kind, long milliseconds, double *out)
-{
-	(void)kind;
-	(void)out;
-	return weft_sleep(milliseconds * WEFT_MS);
-}
-
-static int measure_monitor(long milliseconds, double *out,
-			   int (*work)(weft_kind kind, long count, double *out), weft_kind kind)
+/* 0: there is none, which is said. */
+static pid_t find_monitor(weft_kind kind)
 {
 	double late_ms[2];
-	int64_t cpu_ns, start_ns;
 	pid_t monitor;
 
 	if (run_pipe(kind, 10, late_ms) != 0) /* it begins when there is something to see */
-		return -1;
+		return 0;
 	monitor = find_kernel_thread("weft monitor");
-	if (monitor == 0) {
+	if (monitor == 0)
 		fputs("there is no kernel thread 'weft monitor'\n", stderr);
+	return monitor;
+}
+
+static int run_monitor_pipe(weft_kind kind, long milliseconds, double *out)
+{
+	pid_t monitor = find_monitor(kind);
+	int64_t cpu_ns, start_ns = weft_now();
+	double late_ms[2];
+
+	if (monitor == 0)
 		return -1;
-	}
-	if (work == rest)
-		weft_sleep(SETTLE_MS * WEFT_MS);
 	cpu_ns = kernel_thread_cpu_ns(monitor);
-	start_ns = weft_now();
-	if (work(kind, milliseconds, late_ms) != 0)
+	if (run_pipe(kind, milliseconds, late_ms) != 0)
 		return -1;
 	out[0] = (double)(kernel_thread_cpu_ns(monitor) - cpu_ns) * 100 /
 		 (double)(weft_now() - start_ns);
 	return 0;
 }
 
-static int run_monitor_pipe(weft_kind kind, long milliseconds, double *out)
+struct rest {
+	pid_t monitor;
+	long milliseconds;
+	double percent;
+};
+
+static int watch_rest(void *arg)
 {
-	return measure_monitor(milliseconds, out, run_pipe, kind);
+	struct rest *rest = arg;
+	int64_t cpu_ns;
+
+	usleep(SETTLE_MS * 1000);
+	cpu_ns = kernel_thread_cpu_ns(rest->monitor);
+	usleep((useconds_t)rest->milliseconds * 1000);
+	cpu_ns = kernel_thread_cpu_ns(rest->monitor) - cpu_ns;
+	rest->percent = (double)cpu_ns * 100 / ((double)rest->milliseconds * (double)WEFT_MS);
+	return 0;
 }
 
+/* A kernel thread does the waiting: a thread of the scheduler's that woke would wake the
+ * monitor. */
 static int run_monitor_idle(weft_kind kind, long milliseconds, double *out)
 {
-	return measure_monitor(milliseconds, out, rest, kind);
+	struct rest rest = { find_monitor(kind), milliseconds, 0 };
+	const weft_thread_options options = { .kind = WEFT_KERNEL };
+	weft_thread *thread;
+
+	if (rest.monitor == 0)
+		return -1;
+	bench_must(weft_thread_spawn(watch_rest, &rest, &options, &thread), "spawn");
+	bench_must(weft_thread_join(thread, NULL), "join");
+	out[0] = rest.percent;
+	return 0;
 }
 
 #define GAP_ROW(how)                                                                         \
