@@ -3,6 +3,7 @@
  * time. */
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -270,31 +271,46 @@ static void a_light_thread_goes_on_where_it_was_stopped_and_finds_its_errno(void
 
 /* ---- in the C library */
 
-static char text[1 << 16];
+#define SEARCHED ((size_t)256 << 20)
 
-static int measure(void *arg)
+static char *zeroes;
+
+/* Each search is one call of a hundred slices. */
+static int search(void *arg)
 {
-	size_t (*volatile length)(const char *) = strlen;
+	void *(*volatile find)(const void *, int, size_t) = memchr;
+	uint64_t *rival = arg;
 
-	while (!atomic_load_acquire(&stop)) {
-		atomic_bump((uint64_t *)arg, 1);
-		if (length(text) != sizeof text - 1)
+	for (int i = 0; i < 20; i++) {
+		uint64_t turns = atomic_load_relaxed(rival);
+
+		if (find(zeroes, 1, SEARCHED) != NULL)
 			return -1;
+		if (atomic_load_relaxed(rival) != turns)
+			return 0;
 	}
-	return 0;
+	return -2;
 }
 
-static int take_turns_in_library(void *arg)
+static int search_beside_a_rival(void *arg)
 {
-	memset(text, 'x', sizeof text - 1);
-	take_turns(measure, 0);
+	uint64_t turns = 0;
+	weft_thread *rival = start(spin, &turns);
+
+	for (int i = 0; i < 3; i++)
+		check(result_of(start(search, &turns)) == 0);
 	check(stats_now().deferrals > 0);
-	return 0;
+	atomic_store_release(&stop, 1u);
+	return result_of(rival);
 }
 
-static void who_is_always_in_the_library_is_put_off_and_switched_away_all_the_same(void **state)
+static void who_is_in_the_library_is_put_off_and_switched_away_all_the_same(void **state)
 {
-	run_both_kinds(take_turns_in_library, SLICE_NS);
+	zeroes =
+		mmap(NULL, SEARCHED, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	assert_ptr_not_equal(zeroes, MAP_FAILED);
+	run_both_kinds(search_beside_a_rival, SLICE_NS);
+	munmap(zeroes, SEARCHED);
 }
 
 /* ---- forbidden */
@@ -432,8 +448,7 @@ int main(void)
 		cmocka_unit_test(who_has_an_endless_slice_is_not_switched_away),
 		cmocka_unit_test(who_is_alone_on_its_carrier_gets_no_ticks),
 		cmocka_unit_test(a_light_thread_goes_on_where_it_was_stopped_and_finds_its_errno),
-		cmocka_unit_test(
-			who_is_always_in_the_library_is_put_off_and_switched_away_all_the_same),
+		cmocka_unit_test(who_is_in_the_library_is_put_off_and_switched_away_all_the_same),
 		cmocka_unit_test(between_disable_and_enable_nobody_else_runs_and_then_at_once),
 		cmocka_unit_test(a_check_gives_way_even_where_it_is_forbidden),
 		cmocka_unit_test(a_check_before_the_slice_is_over_does_nothing),
