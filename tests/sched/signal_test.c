@@ -15,6 +15,7 @@
 #include "mem/stack.h"
 #include "sched/engine.h"
 #include "sys/linux/force.h"
+#include "sys/spin.h"
 
 #define SLICE_NS (200 * WEFT_US)
 
@@ -164,6 +165,98 @@ static void a_carrier_that_is_stopped_blocks_no_signal(void **state)
 	(void)state;
 	kind = WEFT_LIGHT;
 	run(look_at_the_stopped, 1);
+}
+
+/* ---- alternate stacks */
+
+#define HOMES 64
+
+/* Which alternate stack each carrier has. */
+static struct {
+	uint32_t count;
+	struct {
+		int tid;
+		void *at;
+	} home[HOMES];
+	uint32_t lock;
+	uint32_t turns, moves, strays; /* atomic */
+} homes;
+
+/* Of a thread that is not switched away: a carrier, and the stack that it has. */
+static void look_at_home(int tid, void *at)
+{
+	weft__spin_lock(&homes.lock);
+	for (uint32_t i = 0; i < homes.count; i++) {
+		bool is_its = homes.home[i].tid == tid;
+
+		if (is_its != (homes.home[i].at == at))
+			atomic_add_relaxed(&homes.strays, 1u);
+		if (is_its) {
+			weft__spin_unlock(&homes.lock);
+			return;
+		}
+	}
+	check(homes.count < HOMES);
+	homes.home[homes.count].tid = tid;
+	homes.home[homes.count++].at = at;
+	weft__spin_unlock(&homes.lock);
+}
+
+static int spin_and_look_at_home(void *arg)
+{
+	stack_t alternate;
+	int tid;
+
+	while (!atomic_load_acquire(&stop)) {
+		tid = gettid();
+		for (volatile int i = 0; i < 20000; i++)
+			;
+		weft_preempt_disable();
+		sigaltstack(NULL, &alternate);
+		look_at_home(gettid(), alternate.ss_sp);
+		if (gettid() != tid) /* switched away there, and back here */
+			atomic_add_relaxed(&homes.moves, 1u);
+		atomic_add_relaxed(&homes.turns, 1u);
+		weft_preempt_enable();
+	}
+	return 0;
+}
+
+/* Those that were switched away go on on another carrier. */
+static int give_processor_away(void *arg)
+{
+	while (!atomic_load_acquire(&stop)) {
+		uint32_t turns = atomic_load_relaxed(&homes.turns);
+
+		weft_blocking_begin();
+		while (atomic_load_relaxed(&homes.turns) == turns && !atomic_load_acquire(&stop))
+			weft__sys_thread_yield();
+		weft_blocking_end();
+	}
+	return 0;
+}
+
+static int move_often(void *arg)
+{
+	weft_thread *threads[4];
+
+	memset(&homes, 0, sizeof homes);
+	for (int i = 0; i < 4; i++)
+		threads[i] = start(i < 3 ? spin_and_look_at_home : give_processor_away, NULL);
+	while (atomic_load_relaxed(&homes.moves) < 20)
+		weft_sleep(WEFT_MS);
+	atomic_store_release(&stop, 1u);
+	for (int i = 0; i < 4; i++)
+		check(result_of(threads[i]) == 0);
+	check(homes.count >= 2 && homes.strays == 0);
+	return 0;
+}
+
+static void who_moved_has_the_alternate_stack_of_its_carrier(void **state)
+{
+	(void)state;
+	kind = WEFT_USER;
+	run(move_often, 1);
 }
 
 /* ---- handlers of the program's */
@@ -579,6 +672,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_thread_that_begins_within_a_tick_gets_every_signal),
 		cmocka_unit_test(a_carrier_that_is_stopped_blocks_no_signal),
+		cmocka_unit_test(who_moved_has_the_alternate_stack_of_its_carrier),
 		cmocka_unit_test(nobody_is_switched_away_within_a_handler),
 		cmocka_unit_test(nobody_is_switched_away_on_the_alternate_stack),
 		cmocka_unit_test(a_handler_that_masks_all_and_calls_ours_leaves_no_mask),
