@@ -661,6 +661,33 @@ static void a_child_s_module_with_initial_exec_tls_finds_its_image(void **state)
 	assert_int_equal(user_do(one, load_in_child, NULL), 0);
 }
 
+/* There too a block that is in use when a module comes gets its image, once its thread began. */
+static void load_beside_in_child(void *arg)
+{
+	struct module module = { .path = TLS_INITIAL_EXEC };
+
+	(void)arg;
+	user_start(one, expect_image, &module);
+	if (user_run(one))
+		_exit(1);
+	module.handle = dlopen(module.path, RTLD_NOW);
+	if (module.handle == NULL)
+		_exit(2);
+	*(void **)&module.at = dlsym(module.handle, "module_value");
+	while (!user_run(one) && !user_run_elsewhere(one))
+		;
+	if (one->failed_line != 0 || user_do(other, expect_image, &module) != 0)
+		_exit(3);
+}
+
+static void a_module_finds_its_image_in_a_block_from_before_the_fork(void **state)
+{
+	(void)state;
+	assert_int_equal(user_do(one, use_tables, NULL), 0);
+	assert_int_equal(user_do(other, use_tables, NULL), 0);
+	assert_int_equal(proc_in_child(load_beside_in_child, NULL), 0);
+}
+
 static void a_module_with_initial_exec_tls_finds_its_image(void **state)
 {
 	struct module module = { .path = TLS_INITIAL_EXEC };
@@ -802,6 +829,7 @@ int main(void)
 		cmocka_unit_test(a_child_uses_blocks_from_before_the_fork),
 		cmocka_unit_test(popen_and_system_work_in_it),
 		cmocka_unit_test(a_child_s_module_with_initial_exec_tls_finds_its_image),
+		cmocka_unit_test(a_module_finds_its_image_in_a_block_from_before_the_fork),
 		cmocka_unit_test(a_module_with_initial_exec_tls_finds_its_image),
 		cmocka_unit_test(a_module_with_dynamic_tls_finds_its_image),
 		cmocka_unit_test(a_stream_s_lock_is_held_by_one_of_them),
