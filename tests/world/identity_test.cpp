@@ -3,7 +3,11 @@
  * C++ on user threads: thread_local with constructors and destructors, exceptions that live across
  * waits and preemption, std::mutex and std::condition_variable, streams and strings.
  */
+#include <clocale>
 #include <condition_variable>
+#include <cwchar>
+#include <cwctype>
+#include <locale>
 #include <mutex>
 #include <queue>
 #include <sstream>
@@ -200,6 +204,38 @@ void what_is_done_once_is_done_once(void **)
 	run_many(call_once);
 }
 
+/* ---- the C library's locale, and what hangs on it */
+int keep_locale(void *arg)
+{
+	bool is_wide = reinterpret_cast<intptr_t>(arg) % 2 == 0;
+	locale_t mine =
+		newlocale(LC_ALL_MASK, is_wide ? "C.UTF-8" : "C", static_cast<locale_t>(nullptr));
+	std::mbstate_t shift{};
+	wchar_t wide = 0;
+
+	check(mine != static_cast<locale_t>(nullptr));
+	check(uselocale(nullptr) == LC_GLOBAL_LOCALE);
+	uselocale(mine);
+	for (int i = 0; i < rounds; i++) {
+		work(300);
+		if (i % 10 == 0)
+			weft_yield();
+		check(uselocale(nullptr) == mine);
+		check((MB_CUR_MAX > 1) == is_wide);
+		check((std::mbrtowc(&wide, "\xc3\xa4", 2, &shift) == 2 && wide == 0xe4) == is_wide);
+		check((iswalpha(0xe4) != 0) == is_wide);
+		shift = {};
+	}
+	uselocale(LC_GLOBAL_LOCALE);
+	freelocale(mine);
+	return 0;
+}
+
+void a_locale_is_its_thread_s(void **)
+{
+	run_many(keep_locale);
+}
+
 /* ---- streams */
 int write_and_read(void *arg)
 {
@@ -208,6 +244,7 @@ int write_and_read(void *arg)
 		std::string word;
 		double number = 0;
 
+		check(std::isalpha('x', out.getloc()) && !std::isalpha('1', out.getloc()));
 		out << "thread" << reinterpret_cast<intptr_t>(arg) << ' ' << i + 0.5;
 		std::istringstream in(out.str());
 		in >> word >> number;
@@ -231,6 +268,7 @@ int main()
 		"exceptions_are_each_threads_own",
 		"a_mutex_and_a_condition_pass_work_on",
 		"what_is_done_once_is_done_once",
+		"a_locale_is_its_thread_s",
 		"streams_are_formatted_and_parsed",
 	};
 	const struct CMUnitTest tests[] = {
@@ -239,7 +277,8 @@ int main()
 		{ names[1], exceptions_are_each_threads_own, world_named, nullptr, &names[1] },
 		{ names[2], a_mutex_and_a_condition_pass_work_on, world_named, nullptr, &names[2] },
 		{ names[3], what_is_done_once_is_done_once, world_named, nullptr, &names[3] },
-		{ names[4], streams_are_formatted_and_parsed, world_named, nullptr, &names[4] },
+		{ names[4], a_locale_is_its_thread_s, world_named, nullptr, &names[4] },
+		{ names[5], streams_are_formatted_and_parsed, world_named, nullptr, &names[5] },
 	};
 
 	world_watch(100);
