@@ -57,11 +57,28 @@ static int signal_the_process(void *arg)
 	return 0;
 }
 
+static __thread volatile int raised; /* of the thread whose code was interrupted */
+
+static void note_whose(int number)
+{
+	raised++;
+	count_signal(number);
+}
+
+/* A thread that stays on its carrier gets what it raises, before raise returns. */
 static int raise_often(void *arg)
 {
+	int before;
+
 	(void)arg;
-	for (int i = 0; i < ROUNDS; i++)
+	for (int i = 0; i < ROUNDS; i++) {
 		check(raise(SIGUSR2) == 0);
+		weft_preempt_disable();
+		before = raised;
+		check(raise(SIGUSR2) == 0);
+		check(raised > before);
+		weft_preempt_enable();
+	}
 	return 0;
 }
 
@@ -70,12 +87,12 @@ static int raise_in_several(void *arg)
 	weft_thread *threads[THREADS];
 
 	(void)arg;
-	handle(SIGUSR2, count_signal, SA_RESTART);
+	handle(SIGUSR2, note_whose, SA_RESTART);
 	for (int i = 0; i < THREADS; i++)
 		threads[i] = world_start(raise_often, NULL);
 	for (int i = 0; i < THREADS; i++)
-		world_finish(threads[i]);
-	return count_of(SIGUSR2) > 0 ? 0 : 1;
+		check(world_finish(threads[i]) == 0);
+	return count_of(SIGUSR2) >= THREADS * ROUNDS ? 0 : 1;
 }
 
 /* While it runs SIGUSR2 comes, whose handler raises it again within. */
