@@ -163,11 +163,11 @@ static void a_passing_failure_refuses_no_later_spawn(void **state)
 	assert_int_equal(status, 0);
 }
 
-static int waited;
+static uint32_t waited; /* atomic: kernel threads count too */
 
 static int wait_for(void *arg)
 {
-	__atomic_add_fetch(&waited, 1, __ATOMIC_RELAXED);
+	atomic_add_relaxed(&waited, 1u);
 	return weft_sem_wait(arg);
 }
 

@@ -307,6 +307,19 @@ static int in_the_child(void)
 	return 3;
 }
 
+static int is_waiting(void *arg, const weft_thread_info *thread)
+{
+	return thread->id == *(uint64_t *)arg && strcmp(thread->state, "waiting") == 0;
+}
+
+static void await_waiting(const weft_thread *thread)
+{
+	uint64_t id = weft_thread_id(thread);
+
+	while (weft_inspect_threads(is_waiting, &id) == 0)
+		weft_yield();
+}
+
 static int visit_and_count(void *arg, const weft_thread_info *thread)
 {
 	(void)thread;
@@ -328,7 +341,7 @@ static int fork_among_others(void *arg)
 	others[1] = world_start(yield_a_while, NULL);
 	others[2] = world_start(sleep_shortly, NULL);
 	others[3] = world_start(sleep_shortly, NULL);
-	check(weft_sleep(2 * WEFT_MS) == 0); /* the waiter waits */
+	await_waiting(lost.waiter);
 	child = fork();
 	if (child == 0) {
 		check(weft_inspect_threads(visit_and_count, &seen) == 0 && seen == 1);
