@@ -75,9 +75,9 @@ WEFT_API int weft_run(weft_function *app, void *arg, const weft_sched_options *o
 
 /* Makes a scheduler with its carriers, asleep. Returns 0; -EINVAL: too many processors, strict with
  * more than one, a slice below 100 us, fewer carriers than processors; -ENOMEM; -EAGAIN: the
- * kernel's limit on threads; -EMFILE: no descriptor (it needs
- * two), -ENFILE: the system has none; -ENOSPC: the kernel's limit on what a user's processes watch
- * by epoll (fs.epoll.max_user_watches) is reached. */
+ * kernel's limit on threads; -EMFILE: no descriptor (it needs two), -ENFILE: the system has none;
+ * -ENOSPC: the kernel's limit on what a user's processes watch by epoll
+ * (fs.epoll.max_user_watches) is reached. */
 WEFT_API int weft_sched_create(const weft_sched_options *options, weft_sched **out_sched);
 
 /* Waits until every thread of the scheduler has ended, then takes it away. Threads can be started

@@ -254,24 +254,31 @@ static void look_at_away(struct weft__look *look, struct weft_sched *sched)
 	look->away |= !weft__list_is_empty(&sched->away);
 }
 
-/* As many as were in use at a time lately stay, and one in reserve. */
-static void retire_spare(struct weft_sched *sched, int64_t now_ns)
+/* As many as were in use at a time lately stay, and one in reserve. When to look again, though
+ * nothing runs: until all are gone that can be. */
+static int64_t retire_spare(struct weft_sched *sched, int64_t now_ns)
 {
 	struct weft__carrier *spare = NULL;
+	int64_t next_ns = WEFT_FOREVER;
+	bool retires = false;
 
 	weft__spin_lock(&sched->lock);
-	if (sched->spare_count <= 2 || sched->retire_ns == 0) {
+	if (sched->spare_count <= 2 || sched->retire_ns == 0)
 		sched->retire_ns = now_ns + RETIRE_NS;
-	} else if (now_ns >= sched->retire_ns) {
+	else if (now_ns >= sched->retire_ns)
 		spare = weft__spare_on_word(sched);
-		if (spare != NULL && spare->given == NULL && !spare->is_away)
-			weft__carrier_retire(spare);
-		else
-			spare = NULL;
+	if (spare != NULL && spare->given == NULL && !spare->is_away) {
+		weft__carrier_retire(spare);
+		retires = true;
 	}
+	if (sched->spare_count > 2 && now_ns < sched->retire_ns)
+		next_ns = sched->retire_ns;
+	else if (sched->spare_count > 2 && spare != NULL)
+		next_ns = now_ns + LATER_NS;
 	weft__spin_unlock(&sched->lock);
-	if (spare != NULL)
+	if (retires)
 		weft__maker_ring();
+	return next_ns;
 }
 
 /* After a failure it is asked again, but not at once. */
@@ -293,6 +300,5 @@ int64_t weft__look_at(struct weft__look *look, struct weft_sched *sched)
 	for (unsigned i = 0; i < sched->processor_count; i++)
 		next_ns = weft__earlier(next_ns, look_at_processor(look, sched->processors[i]));
 	look_at_away(look, sched);
-	retire_spare(sched, look->now_ns);
-	return next_ns;
+	return weft__earlier(next_ns, retire_spare(sched, look->now_ns));
 }

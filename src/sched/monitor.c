@@ -15,7 +15,8 @@
  * by that; else every LOOK_SHORT_NS, and less often the longer there is nothing to do. A processor
  * that becomes busy wakes it if it sleeps because none is (ASLEEP: it says so, and looks at every
  * owner word once more after a heavy barrier; a carrier stores its word, and looks whether it
- * sleeps after a light one).
+ * sleeps after a light one). That sleep may have an end of its own: who is away is looked at now
+ * and then, and spares that nobody needs end one by one.
  *
  * It waits for no lock that a thread may hold while it is switched away: see maker.c.
  */
@@ -132,7 +133,7 @@ static void sleep_deep(int64_t until_ns)
 		weft__sys_watcher_wait(monitor.watcher, until_ns);
 	atomic_store_relaxed(&monitor.asleep, 0u);
 	if (until_ns != WEFT_FOREVER && !any_busy())
-		return; /* to look at who is away, no more */
+		return; /* to look at those that wait for it, no more */
 	monitor.dull_looks = 0;
 	monitor.looks = 0;
 }
@@ -144,11 +145,10 @@ static void *monitor_main(void *arg)
 		struct weft__look look = { .now_ns = weft__sys_now() };
 		int64_t next_ns = look_at_all(&look);
 		int64_t pause_ns = pace(&look);
-
 		int64_t until_ns = weft__earlier(
 			next_ns, pause_ns == WEFT_FOREVER ? WEFT_FOREVER : look.now_ns + pause_ns);
 
-		if (pause_ns >= LOOK_AWAY_NS && next_ns == WEFT_FOREVER)
+		if (pause_ns >= LOOK_AWAY_NS)
 			sleep_deep(until_ns);
 		else
 			weft__sys_watcher_wait(monitor.watcher, until_ns);

@@ -583,6 +583,13 @@ static int retire_app(void *arg)
 		weft_sched_stats stats;
 
 		burst();
+		if (weft__sim_choose(2)) {
+			/* Nothing runs meanwhile, so nothing wakes the monitor. */
+			weft_sleep(RETIRED_WITHIN_NS);
+			weft_sched_stats_get(weft_sched_self(), &stats);
+			weft__sim_check(stats.carriers <= *processors + 2);
+			continue;
+		}
 		until_ns = weft_now() + RETIRED_WITHIN_NS;
 		do {
 			weft_sleep(WEFT_SECOND);
