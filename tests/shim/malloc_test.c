@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libweft-malloc.so before an allocator that tells of each call (witness.c): inside of one nobody is
- * switched away. Run with both preloaded; and, with the argument "without", without the library,
+ * libweft-malloc.so before an allocator that tells of each call (witness.c): inside of one nobody
+ * is switched away. Run with both preloaded; and, with the argument "without", without the library,
  * where everybody is: so the test can tell.
  */
 #include <dlfcn.h>
