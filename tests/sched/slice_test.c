@@ -22,6 +22,21 @@ static struct weft__carrier *carrier_now(void)
 	return weft_thread_self()->carrier;
 }
 
+/* Of one processor. One that waits for the kernel, for a page say, may lose it: others run then,
+ * and nobody was switched away. */
+static bool has_processor(void)
+{
+	struct weft__carrier *carrier = carrier_now();
+
+	return atomic_load_acquire(&carrier->sched->processors[0]->owner) == (uintptr_t)carrier;
+}
+
+/* Since it had so many turns, and not because the processor was lost. */
+static bool has_run(const uint64_t *rival, uint64_t turns)
+{
+	return atomic_load_acquire(rival) != turns && has_processor();
+}
+
 static weft_sched_stats stats_now(void)
 {
 	weft_sched_stats stats;
@@ -177,7 +192,7 @@ static int keep_processor(void *arg)
 
 	while (atomic_load_relaxed(&carrier->ticks) < ticks + 20)
 		;
-	return carrier_now() == carrier && atomic_load_relaxed(rival) == turns ? 0 : -1;
+	return carrier_now() == carrier && !has_run(rival, turns) ? 0 : -1;
 }
 
 static int run_endless_slice(void *arg)
@@ -327,21 +342,27 @@ static void await_deferrals(uint64_t count)
 
 static int forbid(void *arg)
 {
-	uint64_t *rival = arg, turns;
+	struct weft_thread *self = weft_thread_self();
+	uint64_t *rival = arg, turns, switches;
+	bool keeps;
 
 	weft_preempt_disable();
 	turns = atomic_load_relaxed(rival);
+	switches = atomic_load_relaxed(&self->switches);
 	weft_preempt_disable();
 	await_deferrals(5);
 	weft_preempt_enable();
 	await_deferrals(2); /* the outermost pair counts */
-	if (atomic_load_relaxed(rival) != turns)
+	if (has_run(rival, turns) || atomic_load_relaxed(&self->switches) != switches)
 		return -1;
+	keeps = has_processor();
 	weft_preempt_enable();
+	if (kind == WEFT_USER && keeps && atomic_load_relaxed(&self->switches) == switches)
+		return -2;
 	/* A light thread needs a carrier that goes on in its place; the next tick finds one. */
-	while (kind == WEFT_LIGHT && atomic_load_relaxed(rival) == turns)
+	while (atomic_load_relaxed(rival) == turns)
 		;
-	return atomic_load_relaxed(rival) != turns ? 0 : -2;
+	return 0;
 }
 
 static int check_all_the_same(void *arg)
@@ -350,14 +371,15 @@ static int check_all_the_same(void *arg)
 
 	weft_preempt_disable();
 	for (int i = 0; i < 5; i++) {
+		bool keeps;
+
 		turns = atomic_load_relaxed(rival);
 		await_deferrals(1);
-		if (atomic_load_relaxed(rival) != turns)
+		if (has_run(rival, turns))
 			return -1;
-		if (weft_preempt_check() != 1)
+		keeps = has_processor();
+		if (weft_preempt_check() != 1 && keeps)
 			return -2;
-		if (atomic_load_relaxed(rival) == turns)
-			return -3;
 	}
 	weft_preempt_enable();
 	return 0;
