@@ -340,12 +340,9 @@ static void rounding(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(computing),
-		cmocka_unit_test(what_is_computed),
-		cmocka_unit_test(blocking),
-		cmocka_unit_test(a_lock_of_libc_is_no_deadlock),
-		cmocka_unit_test(late),
-		cmocka_unit_test(rounding),
+		cmocka_unit_test(computing), cmocka_unit_test(what_is_computed),
+		cmocka_unit_test(blocking),  cmocka_unit_test(a_lock_of_libc_is_no_deadlock),
+		cmocka_unit_test(late),      cmocka_unit_test(rounding),
 	};
 
 	alarm(120); /* a hang is a failure */
