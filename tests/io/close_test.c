@@ -457,7 +457,7 @@ static int behind_body(void *arg)
 static void a_number_closed_behind_wefts_back_is_taken_up_again(void **state)
 {
 	(void)state;
-	in_each_setting(behind_body, NULL);
+	in_each_quiet_setting(behind_body, NULL);
 }
 
 static void an_event_of_another_generation_is_ignored(void **state)

@@ -95,6 +95,20 @@ static inline void in_each_setting(weft_function *body, void *arg)
 	assert_int_equal(open_fds(), before);
 }
 
+/* Where no monitor opens descriptors of its own meanwhile: for who counts on which number is
+ * free. */
+static inline void in_each_quiet_setting(weft_function *body, void *arg)
+{
+	const weft_sched_options options = { .processors = 1, .strict = true };
+
+	rig_failures = 0;
+	rig_setting = "one processor, strict";
+	assert_int_equal(weft_run(body, arg, &options), 0);
+	assert_int_equal(rig_failures, 0);
+	in_kernel_thread(body, arg);
+	assert_int_equal(rig_failures, 0);
+}
+
 static inline weft_thread *start(weft_function *function, void *arg)
 {
 	weft_thread *thread = NULL;

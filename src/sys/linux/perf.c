@@ -5,6 +5,7 @@
  * forbid them; that does not change while a program runs, so it is asked once.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/perf_event.h>
 #include <stdbool.h>
 #include <sys/resource.h>
@@ -14,17 +15,28 @@
 #include "base/atomic.h"
 #include "sys/linux/watch.h"
 
+#define HIGH_FD 1000
+
 static bool is_forbidden; /* atomic; becomes true at most once */
 
-/* The first half of the numbers may be ours: the program has the rest. */
-static int keep_low(int fd)
+/*
+ * To where the program hardly comes, or to the upper half of the numbers: it may count on getting
+ * the lowest one that it has closed, and ours are opened while it runs.
+ */
+int weft__fd_move_up(int fd)
 {
+	rlim_t from = HIGH_FD;
 	struct rlimit limit;
+	int high = -1, error = EMFILE;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && (rlim_t)fd < limit.rlim_cur / 2)
-		return fd;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		if (from > limit.rlim_cur / 2)
+			from = limit.rlim_cur / 2;
+		high = fcntl(fd, F_DUPFD_CLOEXEC, (int)from);
+		error = errno;
+	}
 	close(fd);
-	return -EMFILE;
+	return high >= 0 ? high : -error;
 }
 
 int weft__perf_open(const struct perf_event_attr *event, int tid)
@@ -35,7 +47,7 @@ int weft__perf_open(const struct perf_event_attr *event, int tid)
 		return -EACCES;
 	fd = (int)syscall(SYS_perf_event_open, event, tid, -1, -1, PERF_FLAG_FD_CLOEXEC);
 	if (fd >= 0)
-		return keep_low(fd);
+		return weft__fd_move_up(fd);
 	if (errno == EACCES || errno == EPERM || errno == ENOSYS)
 		atomic_store_relaxed(&is_forbidden, true);
 	return -errno;

@@ -72,6 +72,8 @@ struct weft__watch *weft__watch_at(uint32_t index); /* NULL: none there; it may 
 bool weft__watch_is_ours(const struct weft__watch *watch);
 
 /* ---- perf.c */
+/* Of a descriptor that stays open; it is closed on failure. -EMFILE: the program needs them more */
+int weft__fd_move_up(int fd);
 struct perf_event_attr;
 /* For its kernel thread. -EACCES, -EPERM, -ENOSYS: forbidden here; -EMFILE: the program needs its
  * descriptors more */

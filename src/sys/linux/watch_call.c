@@ -86,14 +86,18 @@ static bool read_call(struct weft__watch *watch, char out_text[TEXT_BYTES])
 	is_read = read_line(fd, out_text);
 	if (fd < 0 || fd == watch->call_fd)
 		return is_read;
-	if (is_read && atomic_add_relaxed(&kept, 1) < KEPT_MAX) {
-		watch->call_fd = fd;
-		return true;
+	if (!is_read || atomic_add_relaxed(&kept, 1) >= KEPT_MAX) {
+		if (is_read)
+			atomic_sub_acq_rel(&kept, 1);
+		close(fd);
+		return is_read;
 	}
-	if (is_read)
+	watch->call_fd = weft__fd_move_up(fd);
+	if (watch->call_fd < 0) {
+		watch->call_fd = -1;
 		atomic_sub_acq_rel(&kept, 1);
-	close(fd);
-	return is_read;
+	}
+	return true;
 }
 
 void weft__watch_call_close(struct weft__watch *watch)
