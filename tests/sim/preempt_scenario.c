@@ -157,8 +157,18 @@ struct next {
 	uint32_t ended; /* atomic */
 	unsigned last;  /* who ran last, and turns since it is due: on one processor */
 	unsigned turns;
+	uint64_t ticks; /* when somebody else first found it due; 0: not yet */
 	int64_t step_ns;
 };
+
+/* Those that were no deferrals, and one. */
+static uint64_t ticks_so_far(void)
+{
+	weft_sched_stats stats;
+
+	weft_sched_stats_get(weft_sched_self(), &stats);
+	return stats.ticks - stats.deferrals + 1;
+}
 
 struct next_of {
 	struct next *next;
@@ -179,6 +189,8 @@ static int count_turns(void *arg)
 		    next->last != me->number) {
 			next->turns++;
 			next->last = me->number;
+			if (next->ticks == 0)
+				next->ticks = ticks_so_far();
 		}
 		weft_preempt_enable();
 		weft__sim_compute(next->step_ns);
@@ -200,16 +212,21 @@ static int next_app(void *arg)
 	}
 	weft_preempt_disable(); /* it is to be seen at once that it runs */
 	for (int i = 0; i < 5; i++) {
-		int64_t due_ns = weft_now() + weft__sim_choose(20) * next->step_ns * 10;
+		int64_t due_ns = weft_now() + weft__sim_choose(20) * next->step_ns * 10, ticks;
 
 		next->turns = 0;
 		next->last = 0;
+		next->ticks = 0;
 		atomic_store_release(&next->due_ns, due_ns);
 		weft_sleep_until(due_ns);
 		atomic_store_release(&next->due_ns, (int64_t)WEFT_FOREVER);
 		/* The first time all are new, and nobody has used anything up. */
 		if (i > 0 && next->turns > (kind == WEFT_USER ? TURNS_MAX : LIGHT_TURNS_MAX))
 			weft__sim_fail("%u turns of others before its own", next->turns);
+		/* Each of those ends with its first tick. */
+		ticks = next->ticks != 0 ? (int64_t)(ticks_so_far() - next->ticks) : 0;
+		if (i > 0 && kind == WEFT_USER && ticks > TURNS_MAX)
+			weft__sim_fail("%lld ticks before its turn", (long long)ticks);
 	}
 	weft_preempt_enable();
 	atomic_store_release(&next->ended, 1u);
