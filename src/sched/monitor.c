@@ -263,24 +263,21 @@ void weft__monitor_watch(struct weft__carrier *carrier, struct weft__watch *watc
 {
 	struct weft__watch *old = carrier->watch;
 
-	weft__spin_lock(&carrier->sched->lock);
-	atomic_store_release(&carrier->watch, watch); /* WATCH: what is in it before it */
-	weft__spin_unlock(&carrier->sched->lock);
-	if (carrier->sched->strict) {
-		if (old != NULL)
-			weft__sys_watch_close(old);
-		return;
-	}
-	if (watch != NULL) {
+	/* Before it is seen: nobody looks at it yet, while its means are found. */
+	if (watch != NULL && !carrier->sched->strict) {
 		int error = weft__sys_watcher_add(monitor.watcher, watch);
 
 		if (error < 0 || weft__sys_watch_means(watch) != WEFT__WATCH_PERF)
 			atomic_store_relaxed(&monitor.is_not_told, true);
 	}
-	if (old != NULL) {
+	weft__spin_lock(&carrier->sched->lock);
+	atomic_store_release(&carrier->watch, watch); /* WATCH: what is in it before it */
+	weft__spin_unlock(&carrier->sched->lock);
+	if (old == NULL)
+		return;
+	if (!carrier->sched->strict)
 		weft__sys_watcher_remove(monitor.watcher, old);
-		weft__sys_watch_close(old);
-	}
+	weft__sys_watch_close(old);
 }
 
 /* It does not run, and looks at nothing. */
