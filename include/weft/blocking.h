@@ -4,7 +4,7 @@
  * Between them the thread keeps its carrier, but the processor goes to another carrier at once, so
  * its neighbours run on. In a pool's kernel worker a replacement worker runs meanwhile. Weft's own
  * calls need none of this, and on user and light threads other calls do not either: a carrier that
- * blocks is found out, some 50 us to 10 ms later. The brackets save that time, and are the only way
+ * blocks is found out, some 25 us to 10 ms later. The brackets save that time, and are the only way
  * for a pool's kernel workers, which nobody watches.
  */
 #ifndef WEFT_BLOCKING_H
