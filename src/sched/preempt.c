@@ -206,6 +206,7 @@ static bool may_be_stopped(struct weft_thread *self, const struct weft__tick_con
 		self->libc_ticks = 0;
 	} else {
 		atomic_store_relaxed(&self->hold.wish, 1u);
+		self->libc_ticks = 0; /* its next call is left to the monitor again */
 	}
 	return may;
 }
