@@ -36,6 +36,7 @@ extern void (*weft__hold_fulfil)(struct weft__hold *self);
 
 static weft__always_inline void weft__hold_raise(struct weft__hold *self)
 {
+	weft__atomic_point(); /* a tick may come, and we be elsewhere */
 	self->depth++;
 	atomic_compiler_barrier(); /* before what it guards, for our own signal handler */
 }
@@ -43,8 +44,10 @@ static weft__always_inline void weft__hold_raise(struct weft__hold *self)
 static weft__always_inline void weft__hold_release(struct weft__hold *self)
 {
 	atomic_compiler_barrier();
+	weft__atomic_point();
 	self->depth--;
 	atomic_compiler_barrier(); /* WISH: depth before wish; the handler sets it only above 0 */
+	weft__atomic_point();
 	if (unlikely(self->wish != 0 && self->depth == 0))
 		weft__hold_fulfil(self);
 }
@@ -54,8 +57,10 @@ static weft__always_inline void weft__hold_release(struct weft__hold *self)
 static weft__always_inline void weft__hold_lower(struct weft__hold *self)
 {
 	atomic_compiler_barrier();
+	weft__atomic_point();
 	self->depth--;
 	atomic_compiler_barrier(); /* WISH */
+	weft__atomic_point();
 }
 
 /* Of whoever runs here. */

@@ -158,6 +158,13 @@ struct weft_thread *weft__pick(struct weft__processor *processor)
 	return pick(processor);
 }
 
+/* Whoever runs here is `next` from now on, and still on the stack of the one before it. */
+static weft__always_inline void set_self(struct weft_thread *next)
+{
+	weft__arch_self_set(next);
+	weft__atomic_point();
+}
+
 /*
  * From one block to another. In a carrier's own block weft__arch_self is the loop while a user
  * thread runs there, so that a signal between two of these steps finds a thread that lives, and
@@ -167,10 +174,10 @@ static weft__noinline void change_identity(struct weft__carrier *carrier, struct
 					   struct weft_thread *next)
 {
 	if (self->tp == NULL)
-		weft__arch_self_set(&carrier->loop);
+		set_self(&carrier->loop);
 	weft__sys_tls_set(next->tp);
 	if (next->tp == NULL)
-		weft__arch_self_set(next);
+		set_self(next);
 }
 
 /* From one user thread to another, where it takes no call. */
@@ -203,7 +210,7 @@ static weft__always_inline void switch_to(struct weft_thread *self, struct weft_
 {
 	switch_from(self, next, after);
 	if (self->tp == next->tp)
-		weft__arch_self_set(next);
+		set_self(next);
 	else if (is_quick(self, next))
 		weft__sys_tls_swap(self->tp, next->tp);
 	else
@@ -344,7 +351,7 @@ int weft_yield(void)
 		return yield_inside(self, processor, next);
 	if (next->tp == self->tp) {
 		switch_from(self, next, WEFT__AFTER_NOTHING);
-		weft__arch_self_set(next);
+		set_self(next);
 	} else if (likely(is_quick(self, next))) {
 		switch_from(self, next, WEFT__AFTER_NOTHING);
 		weft__sys_tls_swap(self->tp, next->tp);

@@ -8,7 +8,10 @@
 
 #include "seed_file.h"
 
-#define OPTION(name) { #name, offsetof(struct weft__sim_options, name) }
+#define OPTION(name)                                            \
+	{                                                       \
+#name, offsetof(struct weft__sim_options, name) \
+	}
 
 static const struct {
 	const char *name;
@@ -17,7 +20,7 @@ static const struct {
 	OPTION(cpus),        OPTION(steps_max),   OPTION(fds_max),      OPTION(stream_bytes),
 	OPTION(strategy),    OPTION(left_behind), OPTION(fail_reserve), OPTION(fail_guard),
 	OPTION(fail_thread), OPTION(fail_poller), OPTION(fail_open),    OPTION(spurious),
-	OPTION(eintr),       OPTION(short_io),    OPTION(again),
+	OPTION(eintr),       OPTION(short_io),    OPTION(again),        OPTION(stuck),
 };
 
 static unsigned *option_at(struct weft__sim_options *from, size_t i)

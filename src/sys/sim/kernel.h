@@ -53,6 +53,7 @@ struct weft__sim_thread {
 	uint64_t waits_since; /* the step at which it began, and the time */
 	int64_t waits_since_ns;
 	enum weft__sim_wake wake;
+	bool ends_when_seen; /* tick.c: soon after a look has found it blocked */
 	/* made once */
 	void *(*function)(void *);
 	void *arg;
@@ -174,7 +175,9 @@ void weft__sim_files_drop(void);
 
 /* ---- tick.c */
 void weft__sim_tick(void);
-void weft__sim_tick_in_call(void);
+/* begins_anew: the kernel does not end that call because of it */
+void weft__sim_tick_in_call(bool begins_anew);
+extern const char weft__sim_page_fault[];
 void weft__sim_watch_sleeps(struct weft__watch *watch);
 
 /* ---- trace.c */

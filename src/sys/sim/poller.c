@@ -215,8 +215,15 @@ static int wait_for_events(struct weft__sim_file *poller, struct weft__sys_event
 
 		if (count > 0 || over)
 			return count;
-		over = weft__sim_block("poller_wait", poller, NULL, deadline_ns) ==
-		       WEFT__SIM_TIMED_OUT;
+		switch (weft__sim_block("poller_wait", poller, NULL, deadline_ns)) {
+		case WEFT__SIM_WOKEN:
+			break;
+		case WEFT__SIM_TIMED_OUT:
+			over = true;
+			break;
+		case WEFT__SIM_INTERRUPTED:
+			return -EINTR;
+		}
 	}
 }
 

@@ -165,6 +165,8 @@ static void turn_to(struct weft__sim_thread *to)
 		weft__sim_switch(to);
 }
 
+static void be_stuck(const char *call);
+
 /* The countdown has come to 0. */
 static weft__noinline void decide(const char *call, const void *caller)
 {
@@ -181,6 +183,9 @@ static weft__noinline void decide(const char *call, const void *caller)
 						 : weft__sim.current);
 		if (unlikely(weft__sim.ticking != 0))
 			weft__sim_tick();
+		if (unlikely(weft__sim.options.stuck != 0) &&
+		    weft__sim_nuisance(weft__sim.options.stuck))
+			be_stuck(call);
 	}
 	/* What the step stands for happens now, after the turns of the others. */
 	if (unlikely(weft__sim.trace))
@@ -231,8 +236,8 @@ void weft__sim_pass_on(void)
 	turn_to(next_thread(NULL));
 }
 
-enum weft__sim_wake weft__sim_block(const char *call, const void *on, const void *or_on,
-				    int64_t deadline_ns)
+static enum weft__sim_wake sleep_until(const char *call, const void *on, const void *or_on,
+				       int64_t due_ns)
 {
 	struct weft__sim_thread *self = weft__sim.current;
 	enum weft__sim_wake wake;
@@ -246,16 +251,35 @@ enum weft__sim_wake weft__sim_block(const char *call, const void *on, const void
 	self->on[1] = or_on;
 	self->waits_since = weft__sim.steps;
 	self->waits_since_ns = weft__sim.now_ns;
-	self->due_ns = deadline_ns;
-	if (deadline_ns < WEFT__SIM_NEVER - LATEST_NS)
-		self->due_ns += weft__sim_lateness();
+	self->due_ns = due_ns;
 	due_at(self->due_ns);
 	weft__sim_pass_on();
 	self->call = NULL;
+	self->ends_when_seen = false;
 	wake = self->wake;
 	if (wake == WEFT__SIM_INTERRUPTED)
-		weft__sim_tick_in_call();
+		weft__sim_tick_in_call(due_ns == WEFT__SIM_NEVER);
 	return wake;
+}
+
+enum weft__sim_wake weft__sim_block(const char *call, const void *on, const void *or_on,
+				    int64_t deadline_ns)
+{
+	weft__sim_settle();
+	if (deadline_ns < WEFT__SIM_NEVER - LATEST_NS)
+		deadline_ns += weft__sim_lateness();
+	return sleep_until(call, on, or_on, deadline_ns);
+}
+
+/* At any step, in a call or between two (a page fault). In time: others may spin for us. */
+static void be_stuck(const char *call)
+{
+	static const unsigned spans_ns[] = { 1000, 60000, 150000 };
+	unsigned span_ns = spans_ns[weft__sim_choose(3)];
+
+	if (call == NULL || weft__sim_choose(2) == 0)
+		call = weft__sim_page_fault;
+	(void)sleep_until(call, NULL, NULL, weft__sim.now_ns + 1 + weft__sim_choose(span_ns));
 }
 
 /* The waiter that came last, or any. */

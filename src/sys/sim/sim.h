@@ -37,6 +37,7 @@ struct weft__sim_options {
 	unsigned short_io; /* a read or write does less than it could */
 	/* a read or write would block, and an event says soon that it no longer does */
 	unsigned again;
+	unsigned stuck; /* of the decisions: who runs is stuck there, in a call or a page fault */
 };
 
 enum weft__sim_strategy {

@@ -3,16 +3,16 @@
  * Ticks and watches. While a watch is armed, a tick may come at any step of its kernel thread;
  * when, the seed decides, not the clock. It is a call of the handler in the place of that step.
  *
- * A tick has a distance to the next of TICK_ROOM steps at least, so that whoever is interrupted
- * gets on. None comes while the handler runs, but between weft__sys_tick_leave and
- * weft__sys_tick_moved.
+ * A tick has a distance to the next of TICK_ROOM steps mostly, so that whoever is interrupted gets
+ * on; sometimes it follows at the next step. None comes while the handler runs, but between
+ * weft__sys_tick_leave and weft__sys_tick_moved.
  *
  * A single tick also comes to a kernel thread that waits in a call, as a signal does: the handler
- * runs, and then the call goes on or has ended (weft__sim_block says so). Not in a page fault.
+ * runs, and then the call goes on or has ended (weft__sim_block says so). Not in a page fault. One
+ * of an armed watch does so where its means is a timer.
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <string.h>
 
 #include "sys/sim/kernel.h"
@@ -24,6 +24,7 @@ struct weft__watch {
 	struct weft__sim_thread *thread;
 	struct weft__watcher *watcher;
 	enum weft__watch_means means;
+	enum weft__tick_means tick_means;
 	int tid;
 	bool is_armed, is_paused;
 	bool is_attended;    /* its going to sleep wakes the watcher */
@@ -41,7 +42,7 @@ struct interrupted {
 };
 
 static weft__sys_tick_handler *tick_handler; /* for the process, as a handler is */
-static const char page_fault[] = "page fault";
+const char weft__sim_page_fault[] = "page fault";
 
 /* ---- the tick */
 
@@ -77,19 +78,21 @@ static void draw_next(void)
 	if (weft__sim.tick_stretch == 0)
 		weft__sim.tick_stretch = stretches[weft__sim_choose(3)];
 	weft__sim_settle();
-	weft__sim.tick_at =
-		weft__sim.steps + TICK_ROOM + weft__sim_choose(2 * weft__sim.tick_stretch);
+	weft__sim.tick_at = weft__sim.steps + 1;
+	if (weft__sim_choose(8) != 0)
+		weft__sim.tick_at += TICK_ROOM + weft__sim_choose(2 * weft__sim.tick_stretch);
 	weft__sim_plan();
 }
 
 /* The handler may come back as another simulated kernel thread. */
-static weft__noinline void deliver(struct weft__sim_thread *to, bool is_in_call)
+static weft__noinline void deliver(struct weft__sim_thread *to, bool is_in_call, bool begins_anew)
 {
 	struct interrupted interrupted = { false };
 	struct weft__tick_context context = {
 		.pc = __builtin_return_address(0),
 		.sp = __builtin_frame_address(0),
-		.restarts_call = is_in_call,
+		.broke_call = is_in_call && !begins_anew,
+		.restarts_call = begins_anew,
 		.is_in_libc = is_in_call || weft__sim_choose(8) == 0,
 		.handle = &interrupted,
 	};
@@ -104,14 +107,40 @@ static weft__noinline void deliver(struct weft__sim_thread *to, bool is_in_call)
 	weft__sim.current->ticks_blocked = false;
 }
 
+/* One that a signal breaks off. */
+static bool is_in_call(const struct weft__sim_thread *thread)
+{
+	return thread->state == WEFT__SIM_WAITING && !thread->ticks_blocked &&
+	       thread->call != weft__sim_page_fault;
+}
+
+static void set_flag(bool *flag, bool value);
+
+/* Timers do not care whether a kernel thread runs. */
+static void tick_in_calls(void)
+{
+	for (unsigned i = 0; i < weft__sim.thread_count; i++) {
+		struct weft__sim_thread *thread = weft__sim.threads[i];
+		struct weft__watch *watch = thread->watch;
+
+		if (watch == NULL || !watch->is_armed || watch->tick_means != WEFT__TICK_TIMER ||
+		    !is_in_call(thread) || weft__sim_choose(2) == 0)
+			continue;
+		set_flag(&watch->is_tick_due, true);
+		weft__sim_make_runnable(thread, WEFT__SIM_INTERRUPTED);
+	}
+}
+
 /* At a decision, while a watch is armed or a tick is due: of whoever goes on now. */
 void weft__sim_tick(void)
 {
 	struct weft__watch *watch = weft__sim.current->watch;
 	bool is_time = weft__sim.steps >= weft__sim.tick_at;
 
-	if (is_time)
+	if (is_time) {
 		draw_next();
+		tick_in_calls();
+	}
 	if (watch == NULL || watch->thread->ticks_blocked)
 		return;
 	if (watch->is_tick_due) {
@@ -121,11 +150,11 @@ void weft__sim_tick(void)
 		return;
 	}
 	if (tick_handler != NULL)
-		deliver(weft__sim.current, false);
+		deliver(weft__sim.current, false, false);
 }
 
 /* In a call that was broken off, before it goes on. */
-void weft__sim_tick_in_call(void)
+void weft__sim_tick_in_call(bool begins_anew)
 {
 	struct weft__watch *watch = weft__sim.current->watch;
 
@@ -134,7 +163,7 @@ void weft__sim_tick_in_call(void)
 	watch->is_tick_due = false;
 	weft__sim.ticking--;
 	if (tick_handler != NULL)
-		deliver(weft__sim.current, true);
+		deliver(weft__sim.current, true, begins_anew);
 }
 
 static void set_flag(bool *flag, bool value)
@@ -156,13 +185,6 @@ void weft__sys_watch_arm(struct weft__watch *watch, int64_t every_ns)
 	set_flag(&watch->is_armed, every_ns != 0);
 }
 
-/* One that a signal breaks off. */
-static bool is_in_call(const struct weft__sim_thread *thread)
-{
-	return thread->state == WEFT__SIM_WAITING && !thread->ticks_blocked &&
-	       strcmp(thread->call, page_fault) != 0;
-}
-
 void weft__sys_watch_tick(struct weft__watch *watch)
 {
 	weft__sim_step("watch_tick");
@@ -174,7 +196,7 @@ void weft__sys_watch_tick(struct weft__watch *watch)
 
 enum weft__tick_means weft__sys_watch_tick_means(const struct weft__watch *watch)
 {
-	return WEFT__TICK_PERF;
+	return watch->tick_means;
 }
 
 /* ---- the watch */
@@ -189,6 +211,7 @@ int weft__sys_watch_open(struct weft__watch **out_watch)
 	watch->thread = weft__sim.current;
 	watch->tid = weft__sys_thread_tid();
 	watch->means = (enum weft__watch_means)(1 + weft__sim_choose(3));
+	watch->tick_means = (enum weft__tick_means)(1 + weft__sim_choose(2));
 	watch->seen_since = UINT64_MAX;
 	watch->thread->watch = watch;
 	weft__sim.watches++;
@@ -216,6 +239,23 @@ enum weft__watch_means weft__sys_watch_means(const struct weft__watch *watch)
 	return watch->means;
 }
 
+/* The call ends, if it is still that one. */
+static void end_call(void *on, unsigned since)
+{
+	struct weft__sim_thread *thread = on;
+
+	if (thread->state == WEFT__SIM_WAITING && (unsigned)thread->waits_since == since)
+		weft__sim_make_runnable(thread, WEFT__SIM_TIMED_OUT);
+}
+
+/* Of one that is stuck: just when it was seen to be. */
+static void end_soon(const struct weft__sim_thread *thread)
+{
+	if (thread->ends_when_seen && weft__sim_choose(2) == 0)
+		weft__sim_later(weft__sim_choose(64) * weft__sim.tick_ns, end_call, (void *)thread,
+				(unsigned)thread->waits_since);
+}
+
 /* Waits for a CPU do not exist here: who is not in a call runs. */
 enum weft__watch_state weft__sys_watch_look(struct weft__watch *watch, int64_t *out_since_ns)
 {
@@ -232,6 +272,7 @@ enum weft__watch_state weft__sys_watch_look(struct weft__watch *watch, int64_t *
 	if (!is_blocked || !is_known)
 		return WEFT__WATCH_RUNS;
 	*out_since_ns = thread->waits_since_ns;
+	end_soon(thread);
 	return WEFT__WATCH_BLOCKED;
 }
 
@@ -332,12 +373,14 @@ void weft__sim_watch_sleeps(struct weft__watch *watch)
 /* Broken off, the kernel goes on with it, or it has ended. */
 void weft__sim_stuck(int64_t duration_ns)
 {
-	const char *call = weft__sim_choose(4) == 0 ? page_fault : "stuck";
+	const char *call = weft__sim_choose(4) == 0 ? weft__sim_page_fault : "stuck";
+	bool ends_when_seen = weft__sim_choose(4) == 0;
 	int64_t until_ns;
 
 	weft__sim_step("stuck");
 	until_ns = weft__sim.now_ns + duration_ns;
+	do
+		weft__sim.current->ends_when_seen = ends_when_seen;
 	while (weft__sim_block(call, NULL, NULL, until_ns) == WEFT__SIM_INTERRUPTED &&
-	       weft__sim.now_ns < until_ns && weft__sim_choose(4) != 0)
-		;
+	       weft__sim.now_ns < until_ns && weft__sim_choose(4) != 0);
 }

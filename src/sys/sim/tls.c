@@ -63,9 +63,11 @@ void weft__sys_tls_set(void *pointer)
 	struct weft__sim_thread *self = weft__sim.current;
 	void **to = pointer != NULL ? pointer : &self->own_self;
 
+	weft__sim_step("tls_set");
 	*block_in_force() = weft__arch_self();
 	self->block = to;
 	weft__arch_self_set(*to);
+	weft__sim_point();
 }
 
 void weft__sys_tls_self_set(void *pointer, void *thread)
