@@ -3,7 +3,9 @@
  * on, whoever comes back is not lost, and everything is counted right. */
 #include <errno.h>
 
+#include "arch/arch.h"
 #include "engine.h"
+#include "sched/engine.h"
 
 /* ---- anything, in between anything */
 
@@ -353,6 +355,9 @@ struct foreign_lock {
 	uint32_t word;
 	int64_t guarded, step_ns;
 	bool yields; /* its holder gives way by itself */
+	/* so many of those that want it may not be switched away while they wait: each processor
+	 * has a carrier left */
+	uint32_t firm; /* atomic */
 };
 
 static void lock_foreign(uint32_t *word)
@@ -371,19 +376,41 @@ static void unlock_foreign(uint32_t *word)
 		weft__sys_wake(word, 1);
 }
 
+static bool take_one(uint32_t *left)
+{
+	uint32_t seen = atomic_load_relaxed(left);
+
+	while (seen != 0)
+		if (atomic_cas_acq_rel(left, &seen, seen - 1))
+			return true;
+	return false;
+}
+
 static int want_foreign_lock(void *arg)
 {
 	struct foreign_lock *lock = arg;
+	bool is_firm = weft__sim_choose(2) && take_one(&lock->firm);
 
 	for (int i = 0; i < 3; i++) {
 		int64_t guarded;
 
+		if (is_firm)
+			weft_preempt_disable();
 		lock_foreign(&lock->word);
+		if (is_firm)
+			weft_preempt_enable();
 		guarded = lock->guarded;
 		for (unsigned j = weft__sim_choose(100); j > 0; j--) {
 			weft__sim_compute(lock->step_ns);
-			if (lock->yields && weft__sim_choose(16) == 0)
+			if (!lock->yields || weft__sim_choose(16) != 0)
+				continue;
+			if (weft__sim_choose(4) != 0) {
 				engine_dawdle();
+				continue;
+			}
+			weft_blocking_begin();
+			weft__sim_compute(lock->step_ns);
+			weft_blocking_end();
 		}
 		lock->guarded = guarded + 1;
 		unlock_foreign(&lock->word);
@@ -433,7 +460,7 @@ static int wants_app(void *arg)
 }
 
 /* As many carriers as wait undisturbed, and one more at least: that one is enough. */
-static void run_wants(weft_kind kind, bool yields, unsigned undisturbed)
+static void run_wants(weft_kind kind, bool yields, unsigned undisturbed, bool some_are_firm)
 {
 	weft_sched_options options = engine_ticking(1 + weft__sim_choose(3));
 	struct wants wants = {
@@ -447,6 +474,8 @@ static void run_wants(weft_kind kind, bool yields, unsigned undisturbed)
 		options.carriers = options.processors + weft__sim_choose(4);
 	if (options.carriers <= undisturbed)
 		options.carriers = undisturbed + 1;
+	if (some_are_firm)
+		wants.lock.firm = weft__sim_choose(options.carriers - options.processors + 1);
 	wants.count = options.carriers + 1 + weft__sim_choose(WANTS_MAX - options.carriers);
 	engine_run_counted(&options, kind, wants_app, &wants);
 	engine_check_clean();
@@ -455,25 +484,248 @@ static void run_wants(weft_kind kind, bool yields, unsigned undisturbed)
 static void user_threads_want_a_foreign_lock(void *arg)
 {
 	(void)arg;
-	run_wants(WEFT_USER, false, 0);
+	run_wants(WEFT_USER, false, 0, false);
 }
 
 static void light_threads_want_a_foreign_lock(void *arg)
 {
 	(void)arg;
-	run_wants(WEFT_LIGHT, false, 0);
+	run_wants(WEFT_LIGHT, false, 0, false);
 }
 
 static void some_want_a_foreign_lock_undisturbed(void *arg)
 {
 	(void)arg;
-	run_wants(WEFT_USER, false, 1 + weft__sim_choose(2));
+	run_wants(WEFT_USER, false, 1 + weft__sim_choose(2), false);
 }
 
 static void a_foreign_lock_is_held_across_waits(void *arg)
 {
 	(void)arg;
-	run_wants(WEFT_USER, true, 0);
+	run_wants(WEFT_USER, true, 0, false);
+}
+
+static void not_all_can_be_dislodged(void *arg)
+{
+	(void)arg;
+	run_wants(WEFT_USER, weft__sim_choose(2), 0, true);
+}
+
+/* ---- calls that end just when the monitor has seen them, with few carriers or many */
+
+#define SHORT_CALLS 6
+#define SHORT_COUNT_MAX 6
+
+struct shorts {
+	int64_t step_ns;
+	int64_t calls; /* atomic */
+};
+
+static int call_for_short(void *arg)
+{
+	struct shorts *shorts = arg;
+
+	for (int i = 0; i < SHORT_CALLS; i++) {
+		weft__sim_stuck(1 + weft__sim_choose(2000000));
+		atomic_add_relaxed(&shorts->calls, 1);
+		switch (weft__sim_choose(4)) {
+		case 0:
+			weft_yield();
+			break;
+		case 1:
+			(void)weft_now();
+			break;
+		case 2:
+			weft_sleep(1 + weft__sim_choose(100000));
+			break;
+		default:
+			for (unsigned j = weft__sim_choose(40); j > 0; j--)
+				weft__sim_compute(shorts->step_ns);
+			break;
+		}
+	}
+	return 0;
+}
+
+struct shorts_of {
+	struct shorts shorts;
+	weft_kind kind;
+};
+
+static int shorts_app(void *arg)
+{
+	struct shorts_of *of = arg;
+	weft_thread *threads[SHORT_COUNT_MAX];
+	unsigned count = 2 + weft__sim_choose(SHORT_COUNT_MAX - 1);
+
+	for (unsigned i = 0; i < count; i++)
+		threads[i] = engine_spawn_kind(of->kind, call_for_short, &of->shorts);
+	for (unsigned i = 0; i < count; i++)
+		engine_join(threads[i], 0);
+	weft__sim_check(of->shorts.calls == (int64_t)SHORT_CALLS * count);
+	return 0;
+}
+
+static void calls_end_when_seen(void *arg)
+{
+	weft_sched_options options = engine_ticking(1 + weft__sim_choose(2));
+	struct shorts_of of = {
+		.shorts.step_ns = options.slice_ns / 8,
+		.kind = engine_kind(),
+	};
+
+	(void)arg;
+	engine_run_counted(&options, of.kind, shorts_app, &of);
+	engine_check_clean();
+}
+
+/* ---- one waits for another by means that weft does not know: that one must run, some day */
+
+struct pair {
+	uint32_t word; /* atomic */
+};
+
+static int wait_for_other(void *arg)
+{
+	struct pair *pair = arg;
+
+	while (atomic_load_acquire(&pair->word) == 0)
+		(void)weft__sys_wait(&pair->word, 0, WEFT_FOREVER);
+	return 0;
+}
+
+static int wake_other(void *arg)
+{
+	struct pair *pair = arg;
+
+	weft__sim_compute(1 + weft__sim_choose(100000));
+	atomic_store_release(&pair->word, 1u);
+	weft__sys_wake(&pair->word, 1);
+	return 0;
+}
+
+/* Made on the way to a spare, or in spite of refusals: a light thread cannot be dislodged. */
+static int pairs_app(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 4; i++) {
+		struct pair pair = { 0 };
+		weft_thread *first = engine_spawn_kind(WEFT_LIGHT, wait_for_other, &pair);
+		weft_thread *second = engine_spawn_kind(engine_kind(), wake_other, &pair);
+
+		engine_join(first, 0);
+		engine_join(second, 0);
+	}
+	return 0;
+}
+
+/* The first carrier is needed; what the kernel refuses later is asked for again. */
+static void others_run_in_spite_of_refusals(void *arg)
+{
+	weft_sched_options options = engine_ticking(1);
+	weft_thread_options inside = { .kind = WEFT_LIGHT };
+	weft_sched *sched;
+	weft_thread *thread;
+
+	(void)arg;
+	options.carriers = 0;
+	engine_watch();
+	weft__sim_inject(false);
+	weft__sim_check(weft_sched_create(&options, &sched) == 0);
+	inside.sched = sched;
+	weft__sim_inject(true);
+	weft__sim_check(weft_thread_spawn(pairs_app, NULL, &inside, &thread) == 0);
+	engine_join(thread, 0);
+	weft__sim_check(weft_sched_destroy(sched) == 0);
+	engine_check_clean();
+}
+
+/* ---- many pairs of brackets, one after the other, need few carriers */
+
+static int many_brackets(void *arg)
+{
+	const unsigned *processors = arg;
+	weft_sched_stats stats;
+
+	for (int i = 0; i < 30; i++) {
+		weft_blocking_begin();
+		wander();
+		weft_blocking_end();
+		if (weft__sim_choose(2))
+			weft_sleep(1 + weft__sim_choose(100000));
+	}
+	weft_sched_stats_get(weft_sched_self(), &stats);
+	/* Some that sleep in the poller, some on their words, one in reserve: not one for each pair. */
+	weft__sim_check(stats.carriers <= 2 * *processors + 6);
+	return 0;
+}
+
+static void brackets_need_few_carriers(void *arg)
+{
+	unsigned processors = 1 + weft__sim_choose(3);
+	weft_sched_options options = engine_ticking(processors);
+
+	(void)arg;
+	options.carriers = 0;
+	engine_run_counted(&options, engine_kind(), many_brackets, &processors);
+	engine_check_clean();
+}
+
+/* ---- who is back without a processor gives way to a tick, and has one the next time */
+
+#define BACK_WITHIN_NS (4 * WEFT_SECOND)
+
+static bool has_processor(void)
+{
+	struct weft__carrier *carrier;
+	struct weft__processor *processor;
+	bool has;
+
+	weft_preempt_disable();
+	carrier = ((struct weft_thread *)weft__arch_self())->carrier;
+	processor = atomic_load_relaxed(&carrier->processor);
+	has = processor != NULL &&
+	      (atomic_load_relaxed(&processor->owner) & ~WEFT__OWNER_BITS) == (uintptr_t)carrier;
+	weft_preempt_enable();
+	return has;
+}
+
+static int compute_until_it_has_one(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 3; i++) {
+		int64_t until_ns;
+
+		weft__sim_stuck(WEFT_SECOND / 10);
+		until_ns = weft__sys_now() + BACK_WITHIN_NS;
+		while (!has_processor()) {
+			weft__sim_compute(20000);
+			weft__sim_check(weft__sys_now() < until_ns);
+		}
+	}
+	return 0;
+}
+
+static int back_at_tick_app(void *arg)
+{
+	weft_thread *threads[3];
+
+	(void)arg;
+	for (int i = 0; i < 3; i++)
+		threads[i] = engine_spawn_kind(engine_kind(), compute_until_it_has_one, NULL);
+	for (int i = 0; i < 3; i++)
+		engine_join(threads[i], 0);
+	return 0;
+}
+
+static void who_is_back_gets_a_tick(void *arg)
+{
+	weft_sched_options options = engine_ticking(1 + weft__sim_choose(2));
+
+	(void)arg;
+	options.carriers = 0;
+	engine_run_counted(&options, engine_kind(), back_at_tick_app, NULL);
+	engine_check_clean();
 }
 
 /* ---- schedulers come and go, and the kernel refuses what it is asked for */
@@ -573,11 +825,27 @@ static void burst(void)
 		engine_join(threads[i], 0);
 }
 
-/* Two spares stay beside those that have a processor. */
+/* So that a spare is wanted now and then, also in the moment in which it is to end. */
+static int stuck_now_and_then(void *arg)
+{
+	const uint32_t *ended = arg;
+
+	while (atomic_load_acquire(ended) == 0) {
+		weft_sleep(1 + weft__sim_choose(1000000000));
+		weft__sim_stuck(1 + weft__sim_choose(20000000));
+	}
+	return 0;
+}
+
+/* Two spares stay beside those that have a processor, and those that are stuck. */
 static int retire_app(void *arg)
 {
 	const unsigned *processors = arg;
+	uint32_t ended = 0;
+	weft_thread *others[2];
 
+	for (int i = 0; i < 2; i++)
+		others[i] = engine_spawn_kind(engine_kind(), stuck_now_and_then, &ended);
 	for (int i = 0; i < 2; i++) {
 		int64_t until_ns;
 		weft_sched_stats stats;
@@ -596,8 +864,11 @@ static int retire_app(void *arg)
 			compute_some();
 			weft_sched_stats_get(weft_sched_self(), &stats);
 			weft__sim_check(weft_now() < until_ns);
-		} while (stats.carriers > *processors + 2);
+		} while (stats.carriers > *processors + 4);
 	}
+	atomic_store_release(&ended, 1u);
+	for (int i = 0; i < 2; i++)
+		engine_join(others[i], 0);
 	return 0;
 }
 
@@ -828,14 +1099,26 @@ const struct scenario handoff_scenarios[] = {
 	{ .name = "stuck-anywhere",
 	  .run = stuck_anywhere,
 	  .options = { .spurious = 50, .eintr = 50 } },
+	{ .name = "stuck-at-any-step", .run = stuck_anywhere, .options = { .stuck = 50 } },
 	{ .name = "stuck-in-a-strict-one", .run = stuck_in_a_strict_one },
 	{ .name = "the-blocked-ones-timers-are-served", .run = the_blocked_ones_timers_are_served },
 	{ .name = "users-want-a-foreign-lock", .run = user_threads_want_a_foreign_lock },
 	{ .name = "lights-want-a-foreign-lock", .run = light_threads_want_a_foreign_lock },
-	{ .name = "some-want-a-foreign-lock-undisturbed",
-	  .run = some_want_a_foreign_lock_undisturbed },
+	{ .name = "lights-want-a-lock-and-are-stuck",
+	  .run = light_threads_want_a_foreign_lock,
+	  .options = { .stuck = 50 } },
 	{ .name = "foreign-lock-across-waits", .run = a_foreign_lock_is_held_across_waits },
+	{ .name = "not-all-can-be-dislodged", .run = not_all_can_be_dislodged },
+	{ .name = "calls-end-when-seen", .run = calls_end_when_seen },
+	{ .name = "others-run-in-spite-of-refusals",
+	  .run = others_run_in_spite_of_refusals,
+	  .options = { .fail_thread = 400 } },
+	{ .name = "brackets-need-few-carriers", .run = brackets_need_few_carriers },
+	{ .name = "who-is-back-gets-a-tick", .run = who_is_back_gets_a_tick },
 	{ .name = "schedulers-come-and-go", .run = schedulers_come_and_go },
+	{ .name = "schedulers-are-stuck",
+	  .run = schedulers_come_and_go,
+	  .options = { .stuck = 50 } },
 	{ .name = "schedulers-are-refused",
 	  .run = schedulers_come_and_go,
 	  .options = { .fail_reserve = 20,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Ticks at any step: whoever computes gives way to the others, and not where it must not. */
+#include "arch/arch.h"
 #include "engine.h"
+#include "sched/engine.h"
 
 #define COMPUTERS_MAX 4
 #define SHORTS_MAX 3
@@ -181,10 +183,11 @@ static int count_turns(void *arg)
 	struct next *next = me->next;
 
 	while (atomic_load_acquire(&next->ended) == 0) {
-		int64_t due_ns = atomic_load_relaxed(&next->due_ns);
+		int64_t due_ns;
 
-		/* Nobody else runs between the two. */
+		/* Nobody else runs from here to where it is counted. */
 		weft_preempt_disable();
+		due_ns = atomic_load_relaxed(&next->due_ns);
 		if (due_ns != WEFT_FOREVER && weft__sys_now() >= due_ns &&
 		    next->last != me->number) {
 			next->turns++;
@@ -334,6 +337,68 @@ static void forbidden_is_forbidden(void *arg)
 	engine_check_clean();
 }
 
+/* ---- a tick that finds a hold is not forgotten: its end gives way */
+
+#define WISHERS 3
+#define OVERRUN_TICKS 3 /* the first of a turn counts for nothing, and a slice is one tick */
+
+static int compute_forbidden(void *arg)
+{
+	const int64_t *step_ns = arg;
+	struct weft_thread *self = weft__arch_self();
+
+	for (int i = 0; i < 12; i++) {
+		uint64_t ticks, switches;
+
+		weft_preempt_disable();
+		ticks = self->carrier->ticks;
+		for (unsigned j = weft__sim_choose(60); j > 0; j--)
+			weft__sim_compute(*step_ns);
+		ticks = self->carrier->ticks - ticks;
+		switches = self->switches;
+		weft_preempt_enable();
+		weft__sim_check(ticks < OVERRUN_TICKS || self->switches != switches);
+	}
+	return 0;
+}
+
+/* Never ends before the others, so somebody waits always. */
+static int be_waiting(void *arg)
+{
+	const uint32_t *ended = arg;
+
+	while (atomic_load_acquire(ended) == 0)
+		weft__sim_compute(1000);
+	return 0;
+}
+
+static int wishes_app(void *arg)
+{
+	uint32_t ended = 0;
+	weft_thread *other = engine_spawn_kind(WEFT_USER, be_waiting, &ended);
+	weft_thread *threads[WISHERS];
+
+	for (int i = 0; i < WISHERS; i++)
+		threads[i] = engine_spawn_kind(WEFT_USER, compute_forbidden, arg);
+	for (int i = 0; i < WISHERS; i++)
+		engine_join(threads[i], 0);
+	atomic_store_release(&ended, 1u);
+	engine_join(other, 0);
+	return 0;
+}
+
+static void wishes_are_fulfilled(void *arg)
+{
+	weft_sched_options options = engine_ticking(1);
+	int64_t step_ns = options.slice_ns / 8;
+
+	(void)arg;
+	options.strict = weft__sim_choose(2);
+	options.carriers = 0;
+	engine_run_counted(&options, WEFT_USER, wishes_app, &step_ns);
+	engine_check_clean();
+}
+
 /* ---- a thread's own slice: one that has none is not switched away */
 
 static int own_slices_app(void *arg)
@@ -372,11 +437,13 @@ const struct scenario preempt_scenarios[] = {
 	{ .name = "all-get-turns",
 	  .run = all_get_turns,
 	  .options = { .spurious = 50, .eintr = 50 } },
+	{ .name = "all-get-turns-and-are-stuck", .run = all_get_turns, .options = { .stuck = 50 } },
 	{ .name = "users-get-turns-on-few-carriers",
 	  .run = user_threads_get_turns_on_few_carriers },
 	{ .name = "strict-ones-get-turns", .run = strict_ones_get_turns },
 	{ .name = "timers-go-first", .run = timers_go_first },
 	{ .name = "forbidden-is-forbidden", .run = forbidden_is_forbidden },
+	{ .name = "wishes-are-fulfilled", .run = wishes_are_fulfilled },
 	{ .name = "own-slices", .run = own_slices },
 	{ 0 },
 };
