@@ -255,12 +255,14 @@ end_asleep:	if
 		:: p == NONE -> goto await
 		:: else
 		fi;
+#ifndef NOT_KEPT
 		d_step {
 			if
 			:: spare[me] -> spare[me] = 0; given[me] = NONE		/* weft__carrier_keep */
 			:: else
 			fi
 		}
+#endif
 		goto loop
 	fi;
 	leave();

@@ -44,6 +44,7 @@
  *   NOT_MOVED       the handler returns with what it found on the carrier that it was interrupted on
  *   SHUT_AWAY       it switches away with ticks shut out: the next thread on that carrier has none
  *   NO_RELOOK       no periodic look: makers ring the monitor if they see no timer armed
+ *   ARM_FIRST       the monitor starts the timer, and then says that it runs
  *   FLAG_FIRST      the handler says that the timer is stopped, and then stops it
  *   IDLE_TICKS      a tick that finds the carrier's loop leaves the timer as it is
  *   SLEEP_BLIND     the monitor sleeps without a second look
@@ -337,7 +338,11 @@ proctype maker()
 proctype monitor()
 {
 end:	do
+#ifdef ARM_FIRST
+	:: OVERRAN(0) -> timer[0] = 1; armed[0] = 1; look = 0
+#else
 	:: OVERRAN(0) -> armed[0] = 1; timer[0] = 1; look = 0
+#endif
 #if NC > 1
 	:: OVERRAN(1) -> armed[1] = 1; timer[1] = 1; look = 0
 #endif

@@ -36,6 +36,9 @@ bad  park      -DTIMER_FORGOTTEN
 good ownership -DSPAWNS=0
 good ownership -DREVOCATIONS=0 -DBLOCKS=2 -DEVENTS=1 -DSPAWNS=0
 good ownership -DBLOCKS=0
+good ownership -DSTOPS=1 -DBLOCKS=0 -DSPAWNS=0
+good ownership -DSTOPS=2 -DBLOCKS=0 -DSPAWNS=0 -DNC=2
+good ownership -DSTOPS=1 -DREVOCATIONS=2 -DBLOCKS=0 -DSPAWNS=0 -DNC=2
 bad  ownership -DNO_MEMBARRIER -DBLOCKS=0 -DSPAWNS=0
 bad  ownership -DREAD_FIRST -DBLOCKS=0 -DSPAWNS=0
 bad  ownership -DCAS_ONCE -DBLOCKS=0 -DSPAWNS=0
@@ -46,6 +49,11 @@ bad  ownership -DNO_IDLE_CAS
 bad  ownership -DEVENTS_FIRST -DREVOCATIONS=0 -DBLOCKS=1 -DEVENTS=1 -DSPAWNS=0
 bad  ownership -DDROP_TOKEN -DREVOCATIONS=0 -DBLOCKS=2
 bad  ownership -DNO_SPARE_MADE -DREVOCATIONS=0
+bad  ownership -DWORD_FIRST -DSTOPS=1 -DREVOCATIONS=0 -DBLOCKS=0 -DSPAWNS=0
+bad  ownership -DSLEEPS_OUTSIDE -DSTOPS=1 -DBLOCKS=0 -DSPAWNS=0
+bad  ownership -DSTAYS_NAMED -DSTOPS=1 -DREVOCATIONS=2 -DBLOCKS=0 -DSPAWNS=0 -DNC=2
+bad  ownership -DBETWEEN_IS_IDLE -DSTOPS=1 -DREVOCATIONS=2 -DBLOCKS=0 -DSPAWNS=0 -DNC=2
+bad  ownership -DNOT_ADOPTED -DSTOPS=1 -DREVOCATIONS=2 -DBLOCKS=0 -DSPAWNS=0 -DNC=2
 good handoff   -DRETIRES=1 -DHOGS=0
 good handoff   -DFAULTS=1 -DBRACKETS=0
 good handoff   -DFAILS=1
@@ -59,6 +67,28 @@ bad  handoff   -DRETIRE_SELF -DRETIRES=1 -DBRACKETS=2
 bad  handoff   -DNO_AWAY_TICK
 bad  handoff   -DNO_BOUND_RING -DNC=2
 bad  handoff   -DGIVES_UP -DNC=2 -DBLOCKS=2
+good dislodge
+good dislodge  -DNC=3 -DNT=4
+good dislodge  -DFIRM=1
+good dislodge  -DNC=3 -DNT=4 -DFIRM=2
+good dislodge  -DNC=3 -DNT=4 -DSTUCK=1
+bad  dislodge  -DNEVER
+bad  dislodge  -DNOT_OTHERS -DFIRM=1
+bad  dislodge  -DONE_FOR_EVER -DFIRM=1
+bad  dislodge  -DTO_THE_FRONT
+bad  dislodge  -DIN_ANY_CALL -DSTUCK=1
+good maker     -DSEEN=0
+good maker     -DSEEN=1 -DASKS=1
+good maker     -DASKS=0
+bad  maker     -DCOUNT_LATE -DSEEN=0
+bad  maker     -DRING_FIRST -DSEEN=0
+bad  maker     -DASK_BY_STORE -DSEEN=0
+bad  maker     -DNO_ANSWER -DSEEN=0
+bad  maker     -DARG_FIRST -DASKS=0
+bad  maker     -DTAKE_BY_STORE -DASKS=0
+bad  maker     -DADD_SILENT -DSEEN=0
+bad  maker     -DREMOVE_SILENT -DSEEN=0
+bad  maker     -DGONE_AT_ONCE -DSEEN=0
 good preempt   -DNC=1
 good preempt   -DHOLDS=0 -DDEFERS=0 -DHOGS=1
 good preempt   -DNC=1 -DNT=3 -DHOLDS=0 -DDEFERS=0 -DHOGS=1 -DLEVELS=1
@@ -70,6 +100,7 @@ bad  preempt   -DNODEFER -DHOLDS=0 -DDEFERS=0 -DHOGS=1
 bad  preempt   -DNOT_MOVED
 bad  preempt   -DSHUT_AWAY -DNC=1
 bad  preempt   -DNO_RELOOK -DNC=1 -DNT=3 -DHOLDS=0 -DDEFERS=0 -DHOGS=1 -DLEVELS=1
+bad  preempt   -DARM_FIRST -DNC=1 -DNT=3 -DHOLDS=0 -DDEFERS=0 -DHOGS=1 -DLEVELS=1
 bad  preempt   -DFLAG_FIRST -DNC=1 -DNT=3 -DHOLDS=0 -DDEFERS=0 -DHOGS=1 -DLEVELS=1
 bad  preempt   -DIDLE_TICKS -DNC=1 -DNT=3 -DHOLDS=0 -DDEFERS=0 -DHOGS=1 -DLEVELS=1
 bad  preempt   -DSLEEP_BLIND -DNC=1 -DHOLDS=0 -DHOGS=1
@@ -130,6 +161,8 @@ long handoff   -DFAILS=1 -DFAULTS=1 -DBLOCKS=2 -DHOGS=0
 long preempt   -DDEFERS=0 -DLEVELS=1
 long stopped   -DNP=2 -DNC=4 -DSTOPS=2
 long idle      -DN=3 -DMADE=0 -DEVENTS=0
+long maker
+long dislodge  -DNC=3 -DNT=5 -DFIRM=1 -DSTUCK=1
 long ended     -DSPAWNS=4
 long runqueue
 '
@@ -236,7 +269,7 @@ done <<<"$table"
 while [ ${#waiting[@]} -gt 0 ]; do finish_oldest; done
 
 # What no good row of a model reaches.
-for model in park ownership handoff preempt stopped idle ended runqueue; do
+for model in park ownership handoff dislodge maker preempt stopped idle ended runqueue; do
 	sets=()
 	for dir in "$work"/*/; do
 		[ "$(cat "$dir/kind")" = good ] && [ "$(cat "$dir/model")" = "$model" ] && sets+=("$dir/unreached")
