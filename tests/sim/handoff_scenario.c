@@ -321,9 +321,13 @@ static int served_app(void *arg)
 	unsigned count = 0;
 
 	weft__sim_check(weft_pipe(served->pipe) == 0);
-	threads[count++] = engine_spawn_kind(engine_kind(), sleep_in_time, NULL);
+	if (weft__sim_choose(2)) /* else: no timer */
+		threads[count++] = engine_spawn_kind(engine_kind(), sleep_in_time, NULL);
 	threads[count++] = engine_spawn_kind(engine_kind(), read_in_time, served);
-	engine_dawdle();
+	if (weft__sim_choose(2)) /* nobody waits in a queue when it is stuck */
+		weft_sleep(WEFT_SECOND / 2);
+	else
+		engine_dawdle();
 	while (stuck-- > 0)
 		threads[count++] = engine_spawn_kind(engine_kind(), be_stuck_for_long, NULL);
 	writer = engine_foreign(write_now_and_then, served);
@@ -354,7 +358,8 @@ static void the_blocked_ones_timers_are_served(void *arg)
 struct foreign_lock {
 	uint32_t word;
 	int64_t guarded, step_ns;
-	bool yields; /* its holder gives way by itself */
+	bool yields;   /* its holder gives way by itself */
+	bool brackets; /* it runs between brackets for a while: a light thread with a lock may not */
 	/* so many of those that want it may not be switched away while they wait: each processor
 	 * has a carrier left */
 	uint32_t firm; /* atomic */
@@ -402,15 +407,13 @@ static int want_foreign_lock(void *arg)
 		guarded = lock->guarded;
 		for (unsigned j = weft__sim_choose(100); j > 0; j--) {
 			weft__sim_compute(lock->step_ns);
-			if (!lock->yields || weft__sim_choose(16) != 0)
-				continue;
-			if (weft__sim_choose(4) != 0) {
+			if (lock->yields && weft__sim_choose(16) == 0)
 				engine_dawdle();
-				continue;
+			if (lock->brackets && weft__sim_choose(48) == 0) {
+				weft_blocking_begin();
+				weft__sim_compute(lock->step_ns);
+				weft_blocking_end();
 			}
-			weft_blocking_begin();
-			weft__sim_compute(lock->step_ns);
-			weft_blocking_end();
 		}
 		lock->guarded = guarded + 1;
 		unlock_foreign(&lock->word);
@@ -465,7 +468,8 @@ static void run_wants(weft_kind kind, bool yields, unsigned undisturbed, bool so
 	weft_sched_options options = engine_ticking(1 + weft__sim_choose(3));
 	struct wants wants = {
 		.lock = { .step_ns = options.slice_ns / (4 << weft__sim_choose(4)),
-			  .yields = yields },
+			  .yields = yields,
+			  .brackets = kind == WEFT_USER && weft__sim_choose(2) },
 		.kind = kind,
 		.undisturbed = undisturbed,
 	};
@@ -637,6 +641,73 @@ static void others_run_in_spite_of_refusals(void *arg)
 	weft__sim_check(weft_thread_spawn(pairs_app, NULL, &inside, &thread) == 0);
 	engine_join(thread, 0);
 	weft__sim_check(weft_sched_destroy(sched) == 0);
+	engine_check_clean();
+}
+
+/* ---- a chain: each waits for the next, between brackets or not, and wakes the one before it */
+
+#define LINKS_MAX 5
+
+struct link {
+	uint32_t word, *before; /* atomic */
+	bool is_last;
+};
+
+static int wait_for_next(void *arg)
+{
+	struct link *link = arg;
+	bool is_declared = weft__sim_choose(2);
+
+	if (weft__sim_choose(2))
+		weft_sleep(1 + weft__sim_choose(200000));
+	if (is_declared)
+		weft_blocking_begin();
+	while (!link->is_last && atomic_load_acquire(&link->word) == 0)
+		(void)weft__sys_wait(&link->word, 0, WEFT_FOREVER);
+	if (weft__sim_choose(4) == 0)
+		compute_some();
+	if (link->before != NULL && weft__sim_choose(2)) {
+		atomic_store_release(link->before, 1u);
+		weft__sys_wake(link->before, 1);
+		link->before = NULL;
+	}
+	if (is_declared)
+		weft_blocking_end();
+	if (link->before != NULL) {
+		atomic_store_release(link->before, 1u);
+		weft__sys_wake(link->before, 1);
+	}
+	return 0;
+}
+
+static int chains_app(void *arg)
+{
+	struct link links[LINKS_MAX];
+	weft_thread *threads[LINKS_MAX];
+
+	(void)arg;
+	for (int i = 0; i < 4; i++) {
+		unsigned count = 2 + weft__sim_choose(LINKS_MAX - 1);
+
+		for (unsigned j = 0; j < count; j++)
+			links[j] = (struct link){ 0, j > 0 ? &links[j - 1].word : NULL,
+						  j == count - 1 };
+		for (unsigned j = 0; j < count; j++)
+			threads[j] = engine_spawn_kind(engine_kind(), wait_for_next, &links[j]);
+		for (unsigned j = 0; j < count; j++)
+			engine_join(threads[j], 0);
+		engine_dawdle();
+	}
+	return 0;
+}
+
+static void chains(void *arg)
+{
+	weft_sched_options options = engine_ticking(1 + weft__sim_choose(2));
+
+	(void)arg;
+	options.carriers = 0;
+	engine_run_counted(&options, engine_kind(), chains_app, NULL);
 	engine_check_clean();
 }
 
@@ -1117,6 +1188,8 @@ const struct scenario handoff_scenarios[] = {
 	{ .name = "others-run-in-spite-of-refusals",
 	  .run = others_run_in_spite_of_refusals,
 	  .options = { .fail_thread = 400 } },
+	{ .name = "chains", .run = chains },
+	{ .name = "chains-and-stuck", .run = chains, .options = { .stuck = 50 } },
 	{ .name = "brackets-need-few-carriers", .run = brackets_need_few_carriers },
 	{ .name = "who-is-back-gets-a-tick", .run = who_is_back_gets_a_tick },
 	{ .name = "schedulers-come-and-go", .run = schedulers_come_and_go },
