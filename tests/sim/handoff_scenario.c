@@ -358,8 +358,9 @@ static void the_blocked_ones_timers_are_served(void *arg)
 struct foreign_lock {
 	uint32_t word;
 	int64_t guarded, step_ns;
-	bool yields;   /* its holder gives way by itself */
-	bool brackets; /* it runs between brackets for a while: a light thread with a lock may not */
+	bool yields; /* its holder gives way by itself */
+	/* it runs between brackets for a while: a light thread with a lock may not */
+	bool brackets;
 	/* so many of those that want it may not be switched away while they wait: each processor
 	 * has a carrier left */
 	uint32_t firm; /* atomic */
