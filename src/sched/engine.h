@@ -144,6 +144,7 @@ struct weft__carrier {
 	 * was */
 	bool is_away;            /* its processor was handed off */
 	uint64_t tried_switches; /* in which turn it was to be dislodged the last time */
+	int64_t dislodged_ns;    /* and when it was */
 	struct weft__list away;
 	void *seen_arg;                                /* atomic; NULL: of none */
 	const struct weft__blocking_table *seen_table; /* atomic */

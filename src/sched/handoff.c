@@ -22,6 +22,8 @@
 #include "sched/monitor.h"
 #include "sys/spin.h"
 
+#define REST_NS (250 * WEFT_US) /* between two tries at one that is away */
+
 static bool has_spare(struct weft_sched *sched)
 {
 	bool has;
@@ -129,17 +131,21 @@ static bool dislodge(struct weft__carrier *carrier)
 {
 	if (!can_be_dislodged(carrier))
 		return false;
+	carrier->dislodged_ns = weft__sys_now();
 	atomic_store_relaxed(&carrier->is_dislodged, true);
 	weft__sys_watch_tick(weft__watch_of(carrier));
 	return true;
 }
 
 /* One that is away: it becomes a spare. If it does not give way (it holds, or is in a handler),
- * the next one is tried the next time. */
+ * the next one is tried the next time. None again at once: a tick in vain makes its call begin
+ * anew, which wakes the monitor, and the two would keep each other busy. */
 static bool dislodge_other(struct weft_sched *sched)
 {
 	weft__list_for(link, &sched->away) {
-		if (!dislodge(container_of(link, struct weft__carrier, away)))
+		struct weft__carrier *carrier = container_of(link, struct weft__carrier, away);
+
+		if (weft__sys_now() < carrier->dislodged_ns + REST_NS || !dislodge(carrier))
 			continue;
 		weft__list_remove(link);
 		weft__list_push(&sched->away, link);
