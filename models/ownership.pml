@@ -21,12 +21,18 @@
  *   await_processor IDLE(me) -> RUNNING(me) by CAS, or another was quicker
  *   blocking_end    IDLE(any) -> RUNNING(me) by CAS, and its sleeper is a spare; none: queue the thread
  *   sleep_idle      RUNNING(me) -> IDLE(me), a plain store; on waking IDLE(me) -> RUNNING(me) by CAS
+ *   stop_here       a light thread that overran: offers its processor, or gives it as who picks it; is queued with its
+ *                   carrier, which sleeps inside
+ *   stopped_give    by who picked it: RUNNING(me) -> RUNNING(c), then c's stop_word, plain stores
+ *   grant_to_stopped  the monitor, for want of a spare: REVOKED(c) -> BETWEEN by CAS, and on to RUNNING(d), or NOBODY if
+ *                   another has picked the last; NOBODY is taken as an idle one is, or adopted
  *
  * Threads are counted, not named: on a carrier, in gq, or done.  A thread may keep its carrier for ever
  * (stuck).  The monitor makes a fixed number of revocations at any moment, a superset of what it does.  So a thread
  * that comes back from a call without its processor is here as one that is outside when that happens: it runs on
  * (user), and at its next entry, or at a tick, which enters as a yield does, it takes an idle processor or queues.
- * How the monitor chooses, where spares come from and how they end: handoff.pml.
+ * How the monitor chooses, where spares come from and how they end: handoff.pml.  Which thread stops, and when it runs
+ * again: stopped.pml.
  *
  * Claims
  *   acting[p] <= 1: two carriers never act as owner of one processor inside the runtime;
@@ -44,6 +50,11 @@
  *   DROP_TOKEN      a woken carrier that lost its processor forgets the ring
  *   GIVE_BY_STORE   the monitor gives the processor away, or back, by a plain store
  *   NO_SPARE_MADE   who takes a sleeper's processor does not make it a spare: it can be offered nothing again
+ *   WORD_FIRST      stop_word is set before the owner word names the carrier
+ *   SLEEPS_OUTSIDE  a stopped carrier sleeps outside: what it was granted is taken from it before it has woken
+ *   STAYS_NAMED     the monitor grants what is still REVOKED(c): c comes back, and takes it
+ *   BETWEEN_IS_IDLE who needs a processor takes one that is on its way to a stopped carrier
+ *   NOT_ADOPTED     what is nobody's stays so
  */
 #ifndef NC
 #define NC	3
@@ -64,8 +75,14 @@
 #define EVENTS	0	/* I/O events that wake a sleeper, each readies a thread */
 #endif
 
+#ifndef STOPS
+#define STOPS	0	/* light threads that are stopped with their carrier, in all */
+#endif
+
 #define NONE		255
 #define INSIDE		NP	/* a location in a store buffer; 0 .. NP - 1 are the owner words */
+#define STOP_WORD(c)	(NP + 1 + (c))
+#define NOBODY		0	/* idle */
 #define RUNNING(c)	(1 + (c))
 #define IDLE(c)		(1 + NC + (c))
 #ifdef BARE_REVOKED
@@ -73,8 +90,14 @@
 #else
 #define REVOKED(c)	(1 + 2 * NC + (c))
 #endif
+#define BETWEEN		(1 + 3 * NC)	/* revoked, and nobody's */
 #define IS_RUNNING(w)	((w) >= RUNNING(0) && (w) < IDLE(0))
 #define IS_IDLE(w)	((w) >= IDLE(0) && (w) < REVOKED(0))
+#ifdef BETWEEN_IS_IDLE
+#define MAY_TAKE(w)	(IS_IDLE(w) || (w) == NOBODY || (w) == BETWEEN)
+#else
+#define MAY_TAKE(w)	(IS_IDLE(w) || (w) == NOBODY)
+#endif
 
 chan sb[NC] = [2] of { byte, byte };
 byte owner[NP];
@@ -83,9 +106,13 @@ byte given[NC];		/* offered, and not yet looked at; NONE: nothing */
 bit awake[NC];		/* wake_word */
 bit spare[NC];		/* in the list of spares */
 bit in_poller[NC];	/* of a spare: it sleeps there, not on its own word */
+bit stopped[NC];	/* queued together with its thread */
+bit stop_word[NC];
+byte stopped_count;	/* those that are not in the queue yet too */
+byte granted[NC];	/* with stop_word, and through the same buffer before it */
 byte gq, idle, searching;
 bit edge;
-byte spawns = SPAWNS, blocks = BLOCKS, events = EVENTS;
+byte spawns = SPAWNS, blocks = BLOCKS, events = EVENTS, stops = STOPS;
 byte total, done, acting[NP];	/* ghosts */
 bit stuck[NC], asleep[NC];	/* ghosts */
 
@@ -93,7 +120,8 @@ inline lands(c)
 {
 	if
 	:: loc < NP -> owner[loc] = val
-	:: else -> inside[c] = val
+	:: loc == INSIDE -> inside[c] = val
+	:: else -> stop_word[loc - STOP_WORD(0)] = val
 	fi;
 	loc = 0;
 	val = 0
@@ -140,6 +168,36 @@ inline find_spare()
 		od
 	:: else
 	fi
+}
+
+#define ANY_STOPPED	(stopped[0] || stopped[1] || stopped[NC - 1])
+#define WORK		(gq > 0 || ANY_STOPPED)
+
+/* There is one. */
+inline take_stopped()
+{
+	s = 0;
+	do
+	:: stopped[s] -> stopped[s] = 0; break
+	:: !stopped[s] -> s++
+	od
+}
+
+/* p, inside, to the carrier s */
+inline give()
+{
+	acting[p]--;
+	atomic { drain(me); stopped_count-- }
+	granted[s] = p;
+#ifdef WORD_FIRST
+	sb[me]!STOP_WORD(s),1;
+	sb[me]!p,RUNNING(s);
+#else
+	sb[me]!p,RUNNING(s);
+	sb[me]!STOP_WORD(s),1;
+#endif
+	s = 0;
+	p = NONE
 }
 
 inline act()
@@ -277,6 +335,16 @@ loop:						/* inside, owner of p */
 		again = 0;
 		leave();
 		goto user
+	:: atomic { ANY_STOPPED -> drain(me); take_stopped() }
+		if
+		:: token -> drop_token()
+		:: !token && again -> maybe_wake()
+		:: else
+		fi;
+		again = 0;
+		give();				/* run_threads */
+		leave_without();
+		goto no_processor
 	:: else -> again = 0
 	fi;
 	atomic { drain(me); idle++ }
@@ -286,7 +354,7 @@ loop:						/* inside, owner of p */
 	fi;
 	heavy_barrier();
 	if
-	:: gq > 0 -> atomic { drain(me); idle--; again = 1 } goto loop
+	:: WORK -> atomic { drain(me); idle--; again = 1 } goto loop
 	:: else
 	fi;
 	acting[p]--;
@@ -381,6 +449,42 @@ user:						/* outside, runs a thread, may have lost p */
 		:: ok -> leave(); goto user
 		:: else -> goto take_or_queue
 		fi
+	:: atomic { stops > 0 -> stops-- }
+		enter();
+		if
+		:: ok ->
+			atomic {		/* offer; else swap_with_stopped */
+				drain(me);
+				find_spare();
+				s = (s != NONE && in_poller[s] -> NONE : s);
+				if
+				:: s != NONE -> acting[p]--; given[s] = p; owner[p] = IDLE(s); p = NONE
+				:: s == NONE && ANY_STOPPED -> take_stopped()
+				:: s == NONE && !ANY_STOPPED
+				fi
+			}
+			if
+			:: p == NONE -> awake[s] = 1; s = 0
+			:: p != NONE && s != NONE -> give()
+			:: p != NONE && s == NONE -> s = 0; leave(); goto user	/* it runs on */
+			fi
+		:: else
+		fi;
+		sb[me]!STOP_WORD(me),0;
+		atomic { drain(me); stopped_count++ }
+		atomic { drain(me); stopped[me] = 1 }
+#ifdef SLEEPS_OUTSIDE
+		sb[me]!INSIDE,0;
+#endif
+		maybe_wake();
+end_stopped:	stop_word[me];
+#ifdef SLEEPS_OUTSIDE
+		sb[me]!INSIDE,1;
+#endif
+		p = granted[me];
+		act();
+		leave();
+		goto user
 	:: stuck[me] = 1; goto kept
 	fi;
 
@@ -391,13 +495,14 @@ take_or_queue:					/* inside, without processor, with a thread */
 	:: else ->
 		w = owner[x];
 		if
-		:: IS_IDLE(w) ->
+		:: MAY_TAKE(w) ->
 			atomic {		/* take */
 				cas_owner(x, w, RUNNING(me));
-				w = w - IDLE(0);
 				if
 #ifndef NO_SPARE_MADE
-				:: ok && !spare[w] -> spare[w] = 1; in_poller[w] = 1
+				:: ok && IS_IDLE(w) && !spare[w - IDLE(0)] ->
+					spare[w - IDLE(0)] = 1;
+					in_poller[w - IDLE(0)] = 1
 #endif
 				:: else
 				fi;
@@ -420,13 +525,30 @@ end_kept:
 	false
 }	/* (never) */
 
+#define ON_WORD(c)	(FREE(c) && !in_poller[c])
+#define SPARE_ON_WORD	(ON_WORD(0) || ON_WORD(1) || ON_WORD(NC - 1))
+
 proctype monitor()
 {
 	byte loc, val, w, x, s, p, n;
 	bit ok;
 
-	do
-	:: n == REVOCATIONS -> break
+end:	do
+#ifndef NOT_ADOPTED
+	:: atomic { owner[0] == NOBODY && (stopped_count > 0 || SPARE_ON_WORD) ->	/* weft__adopt */
+			p = 0;
+			find_spare();
+			s = (s != NONE && in_poller[s] -> NONE : s);
+			if
+			:: s != NONE -> owner[0] = IDLE(s); given[s] = 0; awake[s] = 1; s = 0
+			:: s == NONE -> s = 0; owner[0] = (stopped_count > 0 -> BETWEEN : NOBODY)
+			fi
+		}
+		if
+		:: owner[0] == BETWEEN -> goto grant_one
+		:: else
+		fi
+#endif
 	:: n < REVOCATIONS ->
 		n++;
 		if
@@ -448,10 +570,10 @@ proctype monitor()
 #ifndef NO_MEMBARRIER
 				heavy_barrier();
 #endif
-				ok = inside[w];
+				x = inside[w];
 				atomic {		/* under the scheduler's lock */
 					if
-					:: !ok -> find_spare()
+					:: !x -> find_spare()
 					:: else -> s = NONE
 					fi;
 #ifdef GIVE_BY_STORE
@@ -460,7 +582,15 @@ proctype monitor()
 					ok = (owner[p] == REVOKED(w));
 #endif
 					if
-					:: ok && s == NONE -> owner[p] = RUNNING(w)
+					:: ok && s == NONE && !x && stopped_count > 0 ->
+#ifndef STAYS_NAMED
+						owner[p] = BETWEEN;
+#endif
+						w = 0;
+						x = 0;
+						s = 0;
+						goto grant_one
+					:: ok && s == NONE && !(!x && stopped_count > 0) -> owner[p] = RUNNING(w)
 					:: ok && s != NONE -> owner[p] = IDLE(s); given[s] = p
 					:: !ok
 					fi
@@ -469,14 +599,25 @@ proctype monitor()
 				:: ok && s != NONE && !in_poller[s] -> awake[s] = 1
 				:: else
 				fi;
-				s = 0
+				s = 0;
+				x = 0
 			:: else
 			fi
 		:: else
 		fi;
 		w = 0
-	od
-}
+	od;
+
+grant_one:					/* give_to_stopped */
+	if
+	:: atomic { ANY_STOPPED -> take_stopped(); stopped_count--; granted[s] = p }
+		owner[p] = RUNNING(s);
+		stop_word[s] = 1
+	:: !ANY_STOPPED -> owner[p] = NOBODY
+	fi;
+	s = 0;
+	goto end
+}	/* (never) */
 
 proctype memory()
 {
@@ -485,7 +626,9 @@ proctype memory()
 end:	do
 	:: atomic { sb[0]?loc,val -> lands(0) }
 	:: atomic { sb[1]?loc,val -> lands(1) }
+#if NC > 2
 	:: atomic { sb[2]?loc,val -> lands(2) }
+#endif
 	od
 }	/* (never) */
 
@@ -518,7 +661,10 @@ init {
 	timeout;
 	atomic {
 		do
-		:: i < NC -> n = n + stuck[i]; assert(stuck[i] || spare[i] || (asleep[i] && HOLDS_ONE(i))); i++
+		:: i < NC -> n = n + stuck[i]; 
+			n = n + stopped[i];
+			assert(stuck[i] || spare[i] || stopped[i] || (asleep[i] && HOLDS_ONE(i)));
+			i++
 		:: else -> break
 		od;
 		assert(gq + n + done == total);
@@ -527,7 +673,7 @@ init {
 		:: i < NP ->
 			assert(IS_RUNNING(owner[i]) || IS_IDLE(owner[i]));
 			assert(!IS_RUNNING(owner[i]) || stuck[owner[i] - RUNNING(0)]);
-			assert(!IS_IDLE(owner[i]) || (gq == 0 && asleep[owner[i] - IDLE(0)]));
+			assert(!IS_IDLE(owner[i]) || (!WORK && asleep[owner[i] - IDLE(0)]));
 			i++
 		:: else -> break
 		od
