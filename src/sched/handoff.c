@@ -120,10 +120,8 @@ bool weft__hand_off(struct weft_sched *sched, struct weft__processor *processor,
 /* A user thread that waits for a lock, on that carrier, outside of the engine. */
 static bool can_be_dislodged(struct weft__carrier *carrier)
 {
-	struct weft_thread *thread = atomic_load_relaxed(&carrier->current);
-
-	return thread != NULL && thread->tp != NULL && weft__watch_of(carrier) != NULL &&
-	       atomic_load_relaxed(&carrier->inside) == 0 &&
+	return weft__seems_user(atomic_load_relaxed(&carrier->current)) &&
+	       weft__watch_of(carrier) != NULL && atomic_load_relaxed(&carrier->inside) == 0 &&
 	       strcmp(weft__sys_watch_call(weft__watch_of(carrier)), "futex") == 0;
 }
 

@@ -75,12 +75,23 @@ static bool is_wanted(struct weft__processor *processor)
 	       atomic_load_relaxed(&sched->idle) == 0;
 }
 
+/* What follows looks at a thread that runs elsewhere, and may have ended: its record is another's
+ * by then, or nobody's, but its memory stays. Each is a guess that costs a look at most. */
+weft__racy bool weft__seems_user(const struct weft_thread *thread)
+{
+	return thread != NULL && atomic_load_relaxed(&thread->tp) != NULL;
+}
+
+weft__racy static uint32_t calls_of(const struct weft_thread *thread)
+{
+	return thread != NULL ? atomic_load_relaxed(&thread->calls) : 0;
+}
+
 /* In a call since when; WEFT_FOREVER: it runs. */
 static int64_t blocked_since(struct weft__processor *processor, struct weft__carrier *carrier,
 			     bool same, int64_t now_ns)
 {
-	struct weft_thread *thread = atomic_load_relaxed(&carrier->current);
-	uint32_t calls = thread != NULL ? atomic_load_relaxed(&thread->calls) : 0;
+	uint32_t calls = calls_of(atomic_load_relaxed(&carrier->current));
 	bool lasts = same && (calls & 1) != 0 && calls == processor->seen_calls;
 	int64_t since_ns = now_ns;
 
@@ -146,7 +157,6 @@ static int64_t look_at_running(struct weft__look *look, struct weft__processor *
 			       struct weft__carrier *carrier)
 {
 	struct weft_sched *sched = processor->sched;
-	struct weft_thread *thread = atomic_load_relaxed(&carrier->current);
 	int64_t over_ns = processor->seen_ns + atomic_load_relaxed(&sched->tick_ns);
 
 	if (sched->slice_ns == WEFT_FOREVER || atomic_load_acquire(&carrier->armed)) /* ARMED */
@@ -159,7 +169,7 @@ static int64_t look_at_running(struct weft__look *look, struct weft__processor *
 		return look->now_ns + SOON_NS;
 	}
 	/* A light thread needs a carrier that can go on in its place. */
-	if (!weft__have_spare(sched) && (thread == NULL || thread->tp == NULL) &&
+	if (!weft__have_spare(sched) && !weft__seems_user(atomic_load_relaxed(&carrier->current)) &&
 	    atomic_load_relaxed(&sched->stopped_count) == 0) {
 		(void)weft__spare_rouse(sched);
 		return look->now_ns + SOON_NS;

@@ -40,6 +40,8 @@ struct weft_sched *weft__watched_next(enum weft__walker who, struct weft_sched *
 
 /* ---- look.c: when to look again at that scheduler, if nothing asks for it before */
 int64_t weft__look_at(struct weft__look *look, struct weft_sched *sched);
+/* Whether it has a block of its own. A guess: it runs elsewhere, and may have ended. */
+bool weft__seems_user(const struct weft_thread *thread);
 
 /* ---- handoff.c */
 /* True: there is a spare that sleeps on its word. Else one is being made, or the bound is
