@@ -83,8 +83,8 @@ WEFT_API int weft_thread_spawn(weft_function *function, void *arg,
  *   out_result   NULL, or where what its function returned goes
  * Returns 0; -EDEADLK: the thread itself; -EINVAL: detached, or somebody else joins it; -ESRCH:
  * lost
- *   by a fork. _try: -EBUSY while it runs. _until: -ETIMEDOUT (the thread goes on and can be joined
- *   again).
+ *   by a fork. _try: -EBUSY while it runs. _until: -ETIMEDOUT, and both waiting forms
+ *   -ECANCELED: the caller was cancelled (the thread goes on and can be joined again).
  */
 WEFT_API int weft_thread_join(weft_thread *thread, int *out_result);
 WEFT_API int weft_thread_join_try(weft_thread *thread, int *out_result);

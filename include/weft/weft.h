@@ -28,7 +28,10 @@
 #define WEFT_WEFT_H
 
 #include <weft/blocking.h>
+#include <weft/cancel.h>
 #include <weft/cond.h>
+#include <weft/defer.h>
+#include <weft/group.h>
 #include <weft/inspect.h>
 #include <weft/io.h>
 #include <weft/mutex.h>

@@ -134,7 +134,7 @@ static bool wait_for_end(weft_batch *batch, int64_t deadline_ns)
 		weft__seat_give_up(worker);
 	weft__waitq_lock(&batch->waiters);
 	if (batch->pending != 0) {
-		weft__waitq_add(&batch->waiters, &waiter, self);
+		weft__waitq_add_firm(&batch->waiters, &waiter, self);
 		weft__waitq_unlock(&batch->waiters);
 		code = weft__waitq_park(&batch->waiters, &waiter, "batch", deadline_ns);
 	} else {

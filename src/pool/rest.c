@@ -22,7 +22,7 @@ static void lie_down(struct weft__worker *worker)
 	}
 	worker->resting = true;
 	weft__list_push_front(&pool->resting, &worker->rest);
-	worker->ticket = weft__arm(worker->self);
+	worker->ticket = weft__arm_firm(worker->self);
 	pool->busy--;
 }
 

@@ -84,7 +84,7 @@ static int wait_idle(weft_pool *pool, int64_t deadline_ns)
 	}
 	weft__list_push(&pool->waiters, &waiter.link);
 	waiter.thread = self;
-	waiter.ticket = weft__arm(self);
+	waiter.ticket = weft__arm_firm(self);
 	weft__spin_unlock(&pool->lock);
 	code = weft__park(self, pool->ending ? "pool's end" : "drain", deadline_ns);
 	weft__spin_lock(&pool->lock);

@@ -94,7 +94,7 @@ static bool enter_waiters(struct weft_task *task, struct weft__waiter *waiter,
 		/* TASK */
 		entered = atomic_cas_acq_rel(&task->state, &state, state | WEFT__TASK_WAITED);
 	if (entered)
-		weft__waitq_add(&task->waiters, waiter, self);
+		weft__waitq_add_firm(&task->waiters, waiter, self);
 	weft__waitq_unlock(&task->waiters);
 	return entered;
 }

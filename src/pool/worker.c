@@ -164,7 +164,7 @@ void weft__worker_join_dead(struct weft__worker *dead)
 	while (dead != NULL) {
 		struct weft__worker *next = dead->next_dead;
 
-		weft_thread_join(dead->thread, NULL);
+		weft__thread_join_firmly(dead->thread, NULL);
 		give_record(dead);
 		dead = next;
 	}

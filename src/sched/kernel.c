@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "base/panic.h"
+#include "sched/cancel.h"
 #include "sched/fork.h"
+#include "sched/group.h"
 #include "sys/spin.h"
 
 #define STACK_BYTES ((size_t)8 << 20)
@@ -77,6 +79,7 @@ void weft__kernel_forked(struct weft_thread *self)
 
 static void foreign_ended(void *arg)
 {
+	weft__defers_run(arg);
 	weft__arch_self_set(NULL);
 	weft__kernel_free(arg);
 }
@@ -120,10 +123,11 @@ static void *kernel_main(void *arg)
 
 	weft__sys_thread_stack(&self->stack_low, &bytes);
 	weft__arch_self_set(self);
+	weft__group_begin(self);
 	weft__kernel_exit(self, self->function(self->arg));
 }
 
-int weft__kernel_spawn(weft_function *function, void *arg, const weft_thread_options *options,
+int weft__kernel_spawn(const struct weft__birth *birth, const weft_thread_options *options,
 		       weft_thread **out_thread)
 {
 	size_t stack_bytes = options != NULL && options->stack_bytes != 0 ? options->stack_bytes
@@ -136,8 +140,10 @@ int weft__kernel_spawn(weft_function *function, void *arg, const weft_thread_opt
 	if (stack_bytes < STACK_BYTES_MIN)
 		stack_bytes = STACK_BYTES_MIN;
 	thread->stack_bytes = (uint32_t)stack_bytes;
-	thread->function = function;
-	thread->arg = arg;
+	thread->function = birth->function;
+	thread->arg = birth->arg;
+	thread->group = birth->group;
+	thread->out_result = birth->out_result;
 	thread->ended = out_thread != NULL ? WEFT__ENDED_NO : WEFT__ENDED_DETACHED;
 	weft__thread_name_copy(thread->name, options != NULL ? options->name : NULL,
 			       weft__arch_self());
@@ -163,8 +169,10 @@ void weft__kernel_exit(struct weft_thread *self, int result)
 	struct weft__wakes wakes = { NULL, NULL };
 	bool detached;
 
+	weft__defers_run(self);
 	if (self->is_foreign)
 		weft__sys_thread_exit();
+	weft__group_end(self, result);
 	self->result = result;
 	weft__waitq_lock(&self->joiners);
 	detached = self->ended == WEFT__ENDED_DETACHED;

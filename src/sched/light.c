@@ -13,8 +13,10 @@
 
 #include "base/panic.h"
 #include "mem/stack.h"
+#include "sched/cancel.h"
 #include "sched/enter.h"
 #include "sched/fork.h"
+#include "sched/group.h"
 #include "sched/user.h"
 
 #define STACK_BYTES ((size_t)64 << 10)
@@ -29,6 +31,7 @@ static void light_main(void *arg)
 	weft__switch_start(self);
 	if (self->tp != NULL)
 		weft__sys_tls_begin();
+	weft__group_begin(self);
 	weft__light_exit(self, self->function(self->arg));
 }
 
@@ -106,11 +109,14 @@ static int make(weft_kind kind, size_t slot_bytes, struct weft_thread **out_thre
 				 : take_cold(slot_bytes, out_thread);
 }
 
-static void prepare(struct weft_thread *thread, struct weft_sched *sched, weft_function *function,
-		    void *arg, uint8_t ended)
+static void prepare(struct weft_thread *thread, struct weft_sched *sched,
+		    const struct weft__birth *birth, uint8_t ended)
 {
-	thread->function = function;
-	thread->arg = arg;
+	thread->function = birth->function;
+	thread->arg = birth->arg;
+	thread->group = birth->group;
+	thread->out_result = birth->out_result;
+	weft__cancel_begin(thread);
 	thread->sched = sched;
 	thread->carrier = NULL; /* of an earlier life, perhaps gone */
 	thread->ended = ended;
@@ -174,13 +180,12 @@ static void launch(struct weft_thread *thread, struct weft__processor *processor
 /* inside: by a thread of this scheduler, with that processor or none. */
 static int start(struct weft_thread *thread, struct weft_thread *self,
 		 struct weft__processor *processor, bool inside, struct weft_sched *sched,
-		 weft_function *function, void *arg, const weft_thread_options *options,
+		 const struct weft__birth *birth, const weft_thread_options *options,
 		 weft_thread **out_thread)
 {
 	if (!weft__live_start(sched, processor, inside))
 		return -ESHUTDOWN;
-	prepare(thread, sched, function, arg,
-		out_thread != NULL ? WEFT__ENDED_NO : WEFT__ENDED_DETACHED);
+	prepare(thread, sched, birth, out_thread != NULL ? WEFT__ENDED_NO : WEFT__ENDED_DETACHED);
 	set_slice(thread, options);
 	weft__thread_name_copy(thread->name, options != NULL ? options->name : NULL, self);
 	if (out_thread != NULL)
@@ -189,7 +194,7 @@ static int start(struct weft_thread *thread, struct weft_thread *self,
 	return 0;
 }
 
-int weft__light_spawn(struct weft_sched *sched, weft_kind kind, weft_function *function, void *arg,
+int weft__light_spawn(struct weft_sched *sched, weft_kind kind, const struct weft__birth *birth,
 		      const weft_thread_options *options, weft_thread **out_thread)
 {
 	struct weft_thread *self = weft__arch_self();
@@ -216,7 +221,7 @@ int weft__light_spawn(struct weft_sched *sched, weft_kind kind, weft_function *f
 		if (inside)
 			was_inside = weft__enter_on(self, &processor);
 	}
-	error = start(thread, self, processor, inside, sched, function, arg, options, out_thread);
+	error = start(thread, self, processor, inside, sched, birth, options, out_thread);
 	if (error < 0)
 		give_back(thread);
 	if (inside)
@@ -230,8 +235,10 @@ void weft__light_exit(struct weft_thread *self, int result)
 	struct weft__wakes wakes = { NULL, NULL };
 	struct weft_thread *next = NULL;
 
+	weft__defers_run(self);
 	if (self->tp != NULL)
 		weft__sys_tls_end();
+	weft__group_end(self, result);
 	weft__fork_before_exit(self, result);
 	weft__enter(self);
 	carrier = self->carrier;

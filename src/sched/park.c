@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Park and ready; see park.h. */
 #include "base/panic.h"
+#include "sched/cancel.h"
 #include "sched/enter.h"
 #include "sched/fork.h"
 
@@ -9,7 +10,8 @@
 
 static uint64_t notified(uint64_t ticket, int code)
 {
-	return ticket - WEFT__ARMED + WEFT__NOTIFIED + ((uint64_t)(code + CODE_BIAS) << 2);
+	return (ticket & ~(WEFT__PARK_EPOCH - 1)) + WEFT__NOTIFIED +
+	       ((uint64_t)(code + CODE_BIAS) << 2);
 }
 
 static int code_of(uint64_t park)
@@ -17,15 +19,25 @@ static int code_of(uint64_t park)
 	return (int)(park >> 2 & 0x3fff) - CODE_BIAS;
 }
 
-uint64_t weft__arm(struct weft_thread *self)
+static weft__always_inline uint64_t arm(struct weft_thread *self, uint64_t open)
 {
 	uint64_t ticket = (atomic_load_relaxed(&self->park) & ~(WEFT__PARK_EPOCH - 1)) +
-			  WEFT__PARK_EPOCH + WEFT__ARMED;
+			  WEFT__PARK_EPOCH + WEFT__ARMED + open;
 
 	/* Relaxed: it is shown to wakers by the release of a lock. A stale waker can only read, for
 	 * the word it holds is over. */
 	atomic_store_relaxed(&self->park, ticket);
 	return ticket;
+}
+
+uint64_t weft__arm(struct weft_thread *self)
+{
+	return arm(self, WEFT__PARK_OPEN);
+}
+
+uint64_t weft__arm_firm(struct weft_thread *self)
+{
+	return arm(self, 0);
 }
 
 void weft__disarm(struct weft_thread *self)
@@ -94,10 +106,13 @@ static void kernel_park(struct weft_thread *self, int64_t deadline_ns)
 int weft__kernel_park_poll(struct weft_thread *self, int fd, uint32_t wanted, int64_t deadline_ns,
 			   uint32_t *out_ready)
 {
-	const uint64_t ticket = atomic_load_acquire(&self->park);
+	const int64_t until_ns = weft__cancel_until(self, deadline_ns);
+	uint64_t ticket;
 	int result;
 
 	weft__assert(weft__thread_is_kernel(self));
+	weft__cancel_check(self);
+	ticket = atomic_load_acquire(&self->park);
 	if (WEFT__PARK_STATE(ticket) != WEFT__ARMED) /* claimed already */
 		goto out;
 	if (self->bell < 0) {
@@ -114,7 +129,7 @@ int weft__kernel_park_poll(struct weft_thread *self, int fd, uint32_t wanted, in
 	atomic_store_relaxed(&self->in_poll, 1);
 	if (declare_parked(self, ticket)) {
 		for (;;) {
-			result = weft__sys_poll(fd, wanted, self->bell, deadline_ns);
+			result = weft__sys_poll(fd, wanted, self->bell, until_ns);
 			if (result == -EINTR)
 				continue;
 			break;
@@ -135,6 +150,10 @@ int weft__kernel_park_poll(struct weft_thread *self, int fd, uint32_t wanted, in
 out:
 	result = code_of(atomic_load_acquire(&self->park));
 	weft__disarm(self);
+	/* Nobody came, and it is the scope's time that is over, not the caller's. */
+	if (result == 0 && *out_ready == 0 && until_ns != deadline_ns &&
+	    until_ns <= weft__sys_now())
+		result = -ECANCELED;
 	return result;
 }
 
@@ -175,6 +194,11 @@ static void user_park(struct weft_thread *self, uint64_t ticket, const char *rea
 	bool is_bare = processor == NULL;
 
 	self->hold.wish = 0; /* this is what it asks for */
+	/* The barrier of the entry is between the announcement and this look. (CANCEL) */
+	if (unlikely(atomic_load_relaxed(&self->cancelled)) && weft__cancel_self(self, ticket)) {
+		weft__leave(self, was_inside);
+		return;
+	}
 	if (unlikely(is_bare))
 		light_park_bare(self, ticket, reason, deadline_ns);
 	else
@@ -197,7 +221,7 @@ static int end_wait(struct weft_thread *self)
 	return code_of(park);
 }
 
-int weft__park(struct weft_thread *self, const char *reason, int64_t deadline_ns)
+static int park(struct weft_thread *self, const char *reason, int64_t deadline_ns)
 {
 	uint64_t park = atomic_load_acquire(&self->park);
 
@@ -205,12 +229,30 @@ int weft__park(struct weft_thread *self, const char *reason, int64_t deadline_ns
 		return end_wait(self); /* a waker was quicker */
 	if (unlikely(weft__thread_is_kernel(self))) {
 		note_wait(self, reason, weft__sys_now());
+		weft__cancel_check(self);
 		kernel_park(self, deadline_ns);
 		atomic_store_relaxed(&self->reason, NULL);
 	} else {
 		user_park(self, park, reason, deadline_ns);
 	}
 	return end_wait(self);
+}
+
+/* Whichever ends first, the wait's time or that of the scope that it is in. */
+static weft__noinline int park_in_scope(struct weft_thread *self, const char *reason,
+					int64_t deadline_ns)
+{
+	int64_t until_ns = weft__cancel_until(self, deadline_ns);
+	int code = park(self, reason, until_ns);
+
+	return code == -ETIMEDOUT && until_ns != deadline_ns ? -ECANCELED : code;
+}
+
+int weft__park(struct weft_thread *self, const char *reason, int64_t deadline_ns)
+{
+	if (unlikely(self->until_ns != 0))
+		return park_in_scope(self, reason, deadline_ns);
+	return park(self, reason, deadline_ns);
 }
 
 static void ready_kernel(struct weft_thread *thread)

@@ -3,13 +3,15 @@
  * Park and ready: how one of our threads stops, and how exactly one of several wakers makes it go
  * on.
  *
- * The park word of a thread is (epoch << 16 | code << 2 | state). Legend:
+ * The park word of a thread is (epoch << 16 | code << 2 | state); while no code is there, bit 2 is
+ * OPEN. Legend:
  *
  *   RUNNING   nobody may wake it. Set by the thread itself when a wait is over.
  *   ARMED     a wait is announced: wakers may claim it, the thread still runs. Set by the thread
  *             alone (weft__arm), by a plain store *before* it shows itself to wakers.
  *   PARKED    its registers are saved. Set from ARMED only: for a user-level thread by its
  *             successor on the carrier, after the switch; for a kernel thread by itself.
+ *   OPEN      with ARMED or PARKED: a cancellation may claim it too (cancel.h). Set by weft__arm.
  *   NOTIFIED  one waker has claimed it, with a code. Set from ARMED or PARKED by the winner of a
  *             compare-and-swap.
  *
@@ -45,6 +47,7 @@ enum weft__park_state {
 	WEFT__NOTIFIED = 3,
 };
 
+#define WEFT__PARK_OPEN UINT64_C(4)
 #define WEFT__PARK_STATE(word) ((unsigned)((word)&3))
 #define WEFT__PARK_EPOCH UINT64_C(0x10000)
 
@@ -54,8 +57,10 @@ enum weft__claim {
 	WEFT__CLAIM_PARKED,  /* won; the winner must call weft__ready */
 };
 
-/* Announces a wait of the calling thread. Returns its ticket. */
+/* Announces a wait of the calling thread. Returns its ticket. _firm: one that no cancellation ends,
+ * for waits that cannot fail. */
 uint64_t weft__arm(struct weft_thread *self);
+uint64_t weft__arm_firm(struct weft_thread *self);
 
 /* Takes an announced wait back that nobody has been shown. */
 void weft__disarm(struct weft_thread *self);
@@ -65,8 +70,9 @@ enum weft__claim weft__claim(struct weft_thread *thread, uint64_t ticket, int co
 
 /*
  * Waits until the announced wait has been claimed. reason: static text, a word that says what for.
- * Returns the claimer's code; -ETIMEDOUT when the deadline claimed it. Runs other threads
- * meanwhile. May be called without a processor.
+ * Returns the claimer's code; -ETIMEDOUT when the deadline claimed it; of an open wait -ECANCELED
+ * when the thread is cancelled, or was before. Runs other threads meanwhile. May be called without
+ * a processor.
  */
 int weft__park(struct weft_thread *self, const char *reason, int64_t deadline_ns);
 

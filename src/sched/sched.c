@@ -313,7 +313,7 @@ void weft__sched_await(struct weft_sched *sched)
 			weft__waitq_unlock(&sched->ended);
 			return;
 		}
-		weft__waitq_add(&sched->ended, &waiter, self);
+		weft__waitq_add_firm(&sched->ended, &waiter, self);
 		weft__waitq_unlock(&sched->ended);
 		weft__waitq_park(&sched->ended, &waiter, "scheduler", WEFT_FOREVER);
 	}
@@ -351,7 +351,7 @@ int weft_run(weft_function *app, void *arg, const weft_sched_options *options)
 	thread_options.sched = sched;
 	error = weft_thread_spawn(app, arg, &thread_options, &thread);
 	if (error == 0)
-		weft_thread_join(thread, &result);
+		weft__thread_join_firmly(thread, &result);
 	weft_sched_destroy(sched);
 	return error < 0 ? error : result;
 }

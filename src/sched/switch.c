@@ -88,8 +88,9 @@ static weft__always_inline void finish(struct weft__carrier *carrier)
 	/* Only its waker can have changed it, and only to NOTIFIED. Release: whoever claims it as
 	 * PARKED runs it. (PARK) */
 	previous = carrier->previous;
-	park = (atomic_load_relaxed(&previous->park) & ~UINT64_C(0xffff)) | WEFT__ARMED;
+	park = atomic_load_relaxed(&previous->park);
 	if (unlikely(
+		    WEFT__PARK_STATE(park) != WEFT__ARMED ||
 		    !atomic_cas_acq_rel(&previous->park, &park, park - WEFT__ARMED + WEFT__PARKED)))
 		enqueue_again(carrier, previous);
 }

@@ -34,9 +34,9 @@ static weft_kind default_kind(void)
 }
 
 /* What need not be quick. */
-static weft__noinline int spawn_other(weft_sched *sched, weft_kind kind, weft_function *function,
-				      void *arg, const weft_thread_options *options,
-				      weft_thread **out_thread)
+static weft__noinline int spawn_other(weft_sched *sched, weft_kind kind,
+				      const struct weft__birth *birth,
+				      const weft_thread_options *options, weft_thread **out_thread)
 {
 	int error;
 
@@ -47,36 +47,49 @@ static weft__noinline int spawn_other(weft_sched *sched, weft_kind kind, weft_fu
 		kind = sched != NULL ? default_kind() : WEFT_KERNEL;
 	switch (kind) {
 	case WEFT_KERNEL:
-		return weft__kernel_spawn(function, arg, options, out_thread);
+		return weft__kernel_spawn(birth, options, out_thread);
 	case WEFT_USER:
 		error = weft__user_init();
 		if (error < 0)
 			return error;
 		/* fall through */
 	case WEFT_LIGHT:
-		return sched != NULL
-			       ? weft__light_spawn(sched, kind, function, arg, options, out_thread)
-			       : -EINVAL;
+		return sched != NULL ? weft__light_spawn(sched, kind, birth, options, out_thread)
+				     : -EINVAL;
 	default:
 		return -EINVAL;
 	}
 }
 
-int weft_thread_spawn(weft_function *function, void *arg, const weft_thread_options *options,
-		      weft_thread **out_thread)
+static weft__always_inline int spawn(const struct weft__birth *birth,
+				     const weft_thread_options *options, weft_thread **out_thread)
 {
 	struct weft_thread *self = weft__arch_self();
 	weft_kind kind = options != NULL ? options->kind : WEFT_KIND_DEFAULT;
 	weft_sched *sched = options != NULL ? options->sched : NULL;
 
-	if (function == NULL || (options != NULL && options->stack_bytes > STACK_BYTES_MAX))
+	if (birth->function == NULL || (options != NULL && options->stack_bytes > STACK_BYTES_MAX))
 		return -EINVAL;
 	if (sched == NULL && self != NULL)
 		sched = self->sched;
 	if (likely(weft__fork_count == 0) && likely(sched != NULL) &&
 	    (kind == WEFT_LIGHT || (kind == WEFT_USER && weft__user_is_offered())))
-		return weft__light_spawn(sched, kind, function, arg, options, out_thread);
-	return spawn_other(sched, kind, function, arg, options, out_thread);
+		return weft__light_spawn(sched, kind, birth, options, out_thread);
+	return spawn_other(sched, kind, birth, options, out_thread);
+}
+
+int weft__thread_spawn(const struct weft__birth *birth, const weft_thread_options *options,
+		       weft_thread **out_thread)
+{
+	return spawn(birth, options, out_thread);
+}
+
+int weft_thread_spawn(weft_function *function, void *arg, const weft_thread_options *options,
+		      weft_thread **out_thread)
+{
+	const struct weft__birth birth = { .function = function, .arg = arg };
+
+	return spawn(&birth, options, out_thread);
 }
 
 static void free_record(struct weft_thread *thread)
@@ -89,8 +102,9 @@ static void free_record(struct weft_thread *thread)
 	}
 }
 
-/* deadline 0: only looks. */
-static int join(struct weft_thread *thread, bool only_look, int64_t deadline_ns, int *out_result)
+enum how { WAIT, WAIT_FIRMLY, ONLY_LOOK };
+
+static int join(struct weft_thread *thread, enum how how, int64_t deadline_ns, int *out_result)
 {
 	struct weft_thread *self = weft__self();
 	struct weft__waiter waiter;
@@ -108,13 +122,16 @@ static int join(struct weft_thread *thread, bool only_look, int64_t deadline_ns,
 		if (thread->ended == WEFT__ENDED_DETACHED ||
 		    !weft__waitq_is_empty(&thread->joiners))
 			code = -EINVAL;
-		else if (only_look)
+		else if (how == ONLY_LOOK)
 			code = -EBUSY;
 		if (code < 0) {
 			weft__waitq_unlock(&thread->joiners);
 			return code;
 		}
-		weft__waitq_add(&thread->joiners, &waiter, self);
+		if (how == WAIT_FIRMLY)
+			weft__waitq_add_firm(&thread->joiners, &waiter, self);
+		else
+			weft__waitq_add(&thread->joiners, &waiter, self);
 		weft__waitq_unlock(&thread->joiners);
 		code = weft__park(self, "join", deadline_ns);
 		/* One section from here to the return: once the deadline has passed and the waiter
@@ -135,17 +152,22 @@ static int join(struct weft_thread *thread, bool only_look, int64_t deadline_ns,
 
 int weft_thread_join(weft_thread *thread, int *out_result)
 {
-	return join(thread, false, WEFT_FOREVER, out_result);
+	return join(thread, WAIT, WEFT_FOREVER, out_result);
+}
+
+int weft__thread_join_firmly(weft_thread *thread, int *out_result)
+{
+	return join(thread, WAIT_FIRMLY, WEFT_FOREVER, out_result);
 }
 
 int weft_thread_join_try(weft_thread *thread, int *out_result)
 {
-	return join(thread, true, WEFT_FOREVER, out_result);
+	return join(thread, ONLY_LOOK, WEFT_FOREVER, out_result);
 }
 
 int weft_thread_join_until(weft_thread *thread, int64_t deadline_ns, int *out_result)
 {
-	return join(thread, false, deadline_ns, out_result);
+	return join(thread, WAIT, deadline_ns, out_result);
 }
 
 int weft_thread_detach(weft_thread *thread)

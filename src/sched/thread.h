@@ -83,6 +83,19 @@ struct weft_thread {
 	uint32_t disabled; /* depth of weft_preempt_disable */
 	uint8_t ended;     /* guarded by joiners.lock */
 	int32_t result;
+	/* of cancel.h. Its own, but for `cancelled`, which others set */
+	int64_t until_ns;   /* when its scopes end that no shield covers; 0: none has an end */
+	uint32_t cancelled; /* atomic: one of them is cancelled */
+	/* guarded by cancel_lock */
+	uint32_t cancel_lock;
+	bool is_cancelled; /* the thread as a whole */
+	struct weft_scope *scopes;
+
+	/* of group.c */
+	struct weft_group *group;                      /* constant; NULL: in none */
+	struct weft_thread *member_next, *member_prev; /* guarded by the group's lock */
+	int *out_result;                 /* constant: where its result goes; NULL: nowhere */
+	struct weft_block_defer *defers; /* its own, of defer.c: the last first */
 
 	weft__waitq joiners;      /* at most one; its lock guards `ended` */
 	struct weft__fiber fiber; /* the sanitizers' idea of it; nothing otherwise */
@@ -123,8 +136,22 @@ static inline bool weft__thread_is_kernel(const struct weft_thread *thread)
 uint64_t weft__thread_id_next(uint64_t count); /* the first of that many */
 void weft__thread_name_copy(char *to, const char *name, const struct weft_thread *parent);
 
+/* What a thread is to run, and for whom. */
+struct weft__birth {
+	weft_function *function;
+	void *arg;
+	struct weft_group *group; /* NULL: none */
+	int *out_result;          /* of a member of a group, or NULL */
+};
+
+/* As weft_thread_spawn. */
+int weft__thread_spawn(const struct weft__birth *birth, const weft_thread_options *options,
+		       weft_thread **out_thread);
+/* As weft_thread_join, but no cancellation ends it. */
+int weft__thread_join_firmly(struct weft_thread *thread, int *out_result);
+
 /* kernel.c */
-int weft__kernel_spawn(weft_function *function, void *arg, const weft_thread_options *options,
+int weft__kernel_spawn(const struct weft__birth *birth, const weft_thread_options *options,
 		       weft_thread **out_thread);
 void weft__kernel_exit(struct weft_thread *self, int result) __attribute__((noreturn));
 void weft__kernel_free(struct weft_thread *thread);
@@ -137,7 +164,7 @@ int weft__kernel_park_poll(struct weft_thread *self, int fd, uint32_t wanted, in
 			   uint32_t *out_ready);
 
 /* light.c */
-int weft__light_spawn(struct weft_sched *sched, weft_kind kind, weft_function *function, void *arg,
+int weft__light_spawn(struct weft_sched *sched, weft_kind kind, const struct weft__birth *birth,
 		      const weft_thread_options *options, weft_thread **out_thread);
 void weft__light_exit(struct weft_thread *self, int result) __attribute__((noreturn));
 void weft__light_free(struct weft_thread *thread);

@@ -13,8 +13,8 @@ int weft_sleep_until(int64_t deadline_ns)
 	struct weft_thread *self = weft__self();
 
 	weft__arm(self);
-	weft__park(self, "sleep", deadline_ns); /* nobody but the deadline can claim it */
-	return 0;
+	/* Nobody but the deadline and a cancellation can claim it. */
+	return weft__park(self, "sleep", deadline_ns) == -ECANCELED ? -ECANCELED : 0;
 }
 
 int weft_sleep(int64_t duration_ns)

@@ -5,19 +5,19 @@
 #include "base/panic.h"
 #include "sched/thread.h"
 
-static void arm(struct weft__waiter *waiter, struct weft_thread *self)
+static void fill(struct weft__waiter *waiter, struct weft_thread *self, uint64_t ticket)
 {
 	waiter->linked = true;
 	waiter->thread = self;
-	waiter->ticket = weft__arm(self);
+	waiter->ticket = ticket;
 	waiter->since_ns = 0;
 	waiter->tag = 0;
 }
 
-void weft__waitq_add(struct weft__waitq *queue, struct weft__waiter *waiter,
-		     struct weft_thread *self)
+void weft__waitq_link(struct weft__waitq *queue, struct weft__waiter *waiter,
+		      struct weft_thread *self, uint64_t ticket)
 {
-	arm(waiter, self);
+	fill(waiter, self, ticket);
 	waiter->next = NULL;
 	waiter->prev = queue->last;
 	if (queue->last != NULL)
@@ -27,10 +27,10 @@ void weft__waitq_add(struct weft__waitq *queue, struct weft__waiter *waiter,
 	queue->last = waiter;
 }
 
-void weft__waitq_add_front(struct weft__waitq *queue, struct weft__waiter *waiter,
-			   struct weft_thread *self)
+static void link_front(struct weft__waitq *queue, struct weft__waiter *waiter,
+		       struct weft_thread *self, uint64_t ticket)
 {
-	arm(waiter, self);
+	fill(waiter, self, ticket);
 	waiter->prev = NULL;
 	waiter->next = queue->first;
 	if (queue->first != NULL)
@@ -38,6 +38,30 @@ void weft__waitq_add_front(struct weft__waitq *queue, struct weft__waiter *waite
 	else
 		queue->last = waiter;
 	queue->first = waiter;
+}
+
+void weft__waitq_add(struct weft__waitq *queue, struct weft__waiter *waiter,
+		     struct weft_thread *self)
+{
+	weft__waitq_link(queue, waiter, self, weft__arm(self));
+}
+
+void weft__waitq_add_firm(struct weft__waitq *queue, struct weft__waiter *waiter,
+			  struct weft_thread *self)
+{
+	weft__waitq_link(queue, waiter, self, weft__arm_firm(self));
+}
+
+void weft__waitq_add_front(struct weft__waitq *queue, struct weft__waiter *waiter,
+			   struct weft_thread *self)
+{
+	link_front(queue, waiter, self, weft__arm(self));
+}
+
+void weft__waitq_add_front_firm(struct weft__waitq *queue, struct weft__waiter *waiter,
+				struct weft_thread *self)
+{
+	link_front(queue, waiter, self, weft__arm_firm(self));
 }
 
 void weft__waitq_remove(struct weft__waitq *queue, struct weft__waiter *waiter)
@@ -54,7 +78,7 @@ void weft__waitq_remove(struct weft__waitq *queue, struct weft__waiter *waiter)
 	waiter->linked = false;
 }
 
-static void append(struct weft__wakes *wakes, struct weft_thread *thread)
+void weft__wakes_add(struct weft__wakes *wakes, struct weft_thread *thread)
 {
 	thread->next = NULL;
 	if (wakes->last != NULL)
@@ -74,7 +98,7 @@ bool weft__waitq_wake_one(struct weft__waitq *queue, struct weft__waiter *waiter
 	weft__waitq_remove(queue, waiter);
 	claim = weft__claim(thread, waiter->ticket, code);
 	if (claim == WEFT__CLAIM_PARKED)
-		append(wakes, thread);
+		weft__wakes_add(wakes, thread);
 	return claim != WEFT__CLAIM_LOST;
 }
 
@@ -100,9 +124,9 @@ int weft__waitq_park(struct weft__waitq *queue, struct weft__waiter *waiter, con
 {
 	int code = weft__park(waiter->thread, reason, deadline_ns);
 
-	/* Claimed by the deadline: no waker will unlink us, or one has done so and found us
-	 * lost. */
-	if (code == -ETIMEDOUT) {
+	/* Claimed by the deadline or a cancellation: no waker will unlink us, or one has done so
+	 * and found us lost. */
+	if (code == -ETIMEDOUT || code == -ECANCELED) {
 		weft__waitq_lock(queue);
 		if (waiter->linked)
 			weft__waitq_remove(queue, waiter);

@@ -25,6 +25,8 @@
  *
  * No wake-up is lost: whether the thing is there and whether somebody waits are decided under the
  * one lock, by both sides.
+ * A cancellation is one waker more (cancel.h): a waiter that it claimed is, like one that timed
+ * out, out of the queue when the park returns, and has been given nothing.
  * A waiter is on its thread's stack. It cannot go away under a waker: a waker touches it only under
  * the lock, after which it is unlinked, and a waiter that timed out takes the lock before it
  * returns. A waiter whose claim was lost to its deadline is unlinked and passed over, so what is
@@ -74,11 +76,21 @@ static inline bool weft__waitq_is_empty(const struct weft__waitq *queue)
 	return queue->first == NULL;
 }
 
-/* Arms the calling thread and puts it last / first. since_ns and tag are zeroed. */
+/* Arms the calling thread and puts it last / first. since_ns and tag are zeroed. _firm: no
+ * cancellation ends the wait. */
 void weft__waitq_add(struct weft__waitq *queue, struct weft__waiter *waiter,
 		     struct weft_thread *self);
 void weft__waitq_add_front(struct weft__waitq *queue, struct weft__waiter *waiter,
 			   struct weft_thread *self);
+
+void weft__waitq_add_firm(struct weft__waitq *queue, struct weft__waiter *waiter,
+			  struct weft_thread *self);
+void weft__waitq_add_front_firm(struct weft__waitq *queue, struct weft__waiter *waiter,
+				struct weft_thread *self);
+/* Puts a thread last that is armed, perhaps in other queues too: whoever claims it first has it; it
+ * takes itself out of the others. */
+void weft__waitq_link(struct weft__waitq *queue, struct weft__waiter *waiter,
+		      struct weft_thread *self, uint64_t ticket);
 
 void weft__waitq_remove(struct weft__waitq *queue, struct weft__waiter *waiter);
 
@@ -93,10 +105,12 @@ bool weft__waitq_wake_one(struct weft__waitq *queue, struct weft__waiter *waiter
 unsigned weft__waitq_wake_all(struct weft__waitq *queue, int code, struct weft__wakes *wakes);
 
 /* ---- without the lock */
-/* Parks. Returns the waker's code, or -ETIMEDOUT, in which case the waiter has been unlinked. */
+/* Parks. Returns the waker's code, or -ETIMEDOUT or -ECANCELED, in which case the waiter has been
+ * unlinked. */
 int weft__waitq_park(struct weft__waitq *queue, struct weft__waiter *waiter, const char *reason,
 		     int64_t deadline_ns);
 
+void weft__wakes_add(struct weft__wakes *wakes, struct weft_thread *thread);
 void weft__wakes_ready(struct weft__wakes *wakes);
 
 #endif

@@ -301,7 +301,7 @@ static void wait_for_bell(struct weft_server *server, int64_t until_ns)
 		weft__waitq_unlock(&server->bell);
 		return;
 	}
-	weft__waitq_add(&server->bell, &waiter, weft__self());
+	weft__waitq_add_firm(&server->bell, &waiter, weft__self());
 	weft__waitq_unlock(&server->bell);
 	weft__waitq_park(&server->bell, &waiter, "dispatch", until_ns);
 }

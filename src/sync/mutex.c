@@ -102,9 +102,9 @@ int weft__mutex_lock_slow(weft_mutex *mutex, int64_t deadline_ns)
 			return 0;
 		}
 		if (woken)
-			weft__waitq_add_front(&mutex->waiters, &waiter, self);
+			weft__waitq_add_front_firm(&mutex->waiters, &waiter, self);
 		else
-			weft__waitq_add(&mutex->waiters, &waiter, self);
+			weft__waitq_add_firm(&mutex->waiters, &waiter, self);
 		waiter.since_ns = since_ns;
 		weft__waitq_unlock(&mutex->waiters);
 		code = weft__waitq_park(&mutex->waiters, &waiter, "mutex", deadline_ns);

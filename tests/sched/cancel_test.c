@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: MIT */
+#include "../sync/crowd.h"
+
+#include <weft/cancel.h>
+
+/* ---- one processor: the order is the test's */
+
+static int wait_for_ever(void *arg)
+{
+	return weft_sem_wait(arg);
+}
+
+static int a_wait_ends(void *arg)
+{
+	weft_sem never = WEFT_SEM_INIT(0);
+	weft_thread *thread = start(wait_for_ever, &never);
+
+	(void)arg;
+	weft_yield(); /* it waits */
+	weft_thread_cancel(thread);
+	check(finish(thread) == -ECANCELED);
+	/* nothing of it is left in the queue */
+	check(weft_sem_wake(&never) == 0);
+	check(weft_sem_wait_try(&never) == 0);
+	return 0;
+}
+
+static int try_everything(void *arg)
+{
+	weft_sem *gate = arg, none = WEFT_SEM_INIT(0);
+	weft_wait_group group = WEFT_WAIT_GROUP_INIT;
+	weft_mutex mutex = WEFT_MUTEX_INIT;
+	weft_cond cond = WEFT_COND_INIT;
+
+	check(weft_sem_wait(gate) == 0); /* given before the cancellation: taken */
+	check(weft_cancelled() == -ECANCELED);
+	check(weft_sem_wait(&none) == -ECANCELED);
+	check(weft_sem_wait_until(&none, weft_now() + WEFT_SECOND) == -ECANCELED);
+	check(weft_sleep(10 * WEFT_SECOND) == -ECANCELED);
+	weft_wait_group_add(&group, 1);
+	check(weft_wait_group_wait(&group) == -ECANCELED);
+	check(weft_mutex_lock(&mutex) == 0);
+	check(weft_cond_wait(&cond, &mutex) == -ECANCELED);
+	check(weft_mutex_lock_try(&mutex) == -EBUSY); /* held again */
+	weft_mutex_unlock(&mutex);
+	/* what is at hand is taken */
+	check(weft_sem_wake(&none) == 0 && weft_sem_wait(&none) == 0);
+	return 7;
+}
+
+static int it_lasts(void *arg)
+{
+	weft_sem gate = WEFT_SEM_INIT(0);
+	weft_thread *thread = start(try_everything, &gate);
+
+	(void)arg;
+	weft_yield();
+	weft_sem_wake(&gate); /* first: the claim is the semaphore's */
+	weft_thread_cancel(thread);
+	check(finish(thread) == 7);
+	return 0;
+}
+
+static int before_it_runs(void *arg)
+{
+	weft_sem never = WEFT_SEM_INIT(0);
+	weft_thread *thread = start(wait_for_ever, &never);
+
+	(void)arg;
+	weft_thread_cancel(thread);
+	check(finish(thread) == -ECANCELED);
+	/* the record's next life begins without */
+	thread = start(wait_for_ever, &never);
+	weft_yield();
+	check(weft_thread_join_try(thread, NULL) == -EBUSY);
+	weft_sem_wake(&never);
+	check(finish(thread) == 0);
+	return 0;
+}
+
+static int join_it(void *arg)
+{
+	return weft_thread_join(arg, NULL);
+}
+
+static int a_join_ends(void *arg)
+{
+	weft_sem never = WEFT_SEM_INIT(0);
+	weft_thread *joined = start(wait_for_ever, &never);
+	weft_thread *joiner = start(join_it, joined);
+
+	(void)arg;
+	weft_yield();
+	weft_thread_cancel(joiner);
+	check(finish(joiner) == -ECANCELED);
+	weft_sem_wake(&never);
+	check(finish(joined) == 0); /* it can still be joined */
+	return 0;
+}
+
+/* A mutex that is locked without a deadline is got, cancelled or not. */
+static int lock_it(void *arg)
+{
+	weft_mutex *mutex = arg;
+	int code = weft_mutex_lock(mutex);
+
+	check(weft_cancelled() == -ECANCELED);
+	weft_mutex_unlock(mutex);
+	return code;
+}
+
+static int a_firm_wait_goes_on(void *arg)
+{
+	weft_mutex mutex = WEFT_MUTEX_INIT;
+	weft_thread *thread;
+
+	(void)arg;
+	weft_mutex_lock(&mutex);
+	thread = start(lock_it, &mutex);
+	weft_yield();
+	weft_thread_cancel(thread);
+	weft_yield();
+	check(weft_thread_join_try(thread, NULL) == -EBUSY);
+	weft_mutex_unlock(&mutex);
+	check(finish(thread) == 0);
+	return 0;
+}
+
+/* ---- scopes and shields */
+
+static int scopes_of_its_own(void *arg)
+{
+	weft_sem never = WEFT_SEM_INIT(0);
+	weft_scope outer, inner;
+	weft_shield shield;
+
+	(void)arg;
+	weft_scope_enter(&outer, WEFT_FOREVER);
+	weft_scope_enter(&inner, WEFT_FOREVER);
+	weft_scope_cancel(&inner);
+	check(weft_cancelled() == -ECANCELED);
+	check(weft_sem_wait(&never) == -ECANCELED);
+	check(weft_scope_leave(&inner) == -ECANCELED);
+	check(weft_cancelled() == 0); /* the outer one goes on */
+
+	weft_scope_cancel(&outer);
+	weft_shield_enter(&shield);
+	check(weft_cancelled() == 0);
+	check(weft_sem_wait_until(&never, weft_now() + WEFT_MS) == -ETIMEDOUT);
+	/* a scope within a shield */
+	weft_scope_enter(&inner, WEFT_FOREVER);
+	check(weft_cancelled() == 0);
+	weft_scope_cancel(&inner);
+	check(weft_cancelled() == -ECANCELED);
+	check(weft_scope_leave(&inner) == -ECANCELED);
+	check(weft_cancelled() == 0);
+	weft_shield_leave(&shield);
+	check(weft_cancelled() == -ECANCELED);
+	check(weft_scope_leave(&outer) == -ECANCELED);
+	check(weft_cancelled() == 0);
+	return 0;
+}
+
+static int deadlines(void *arg)
+{
+	weft_sem never = WEFT_SEM_INIT(0);
+	weft_scope outer, inner;
+	weft_shield shield;
+	int64_t begun_ns = weft_now();
+
+	(void)arg;
+	weft_scope_enter(&outer, begun_ns + 2 * WEFT_MS);
+	weft_scope_enter(&inner, begun_ns + 3600 * WEFT_SECOND);
+	/* the wait's own deadline is earlier */
+	check(weft_sem_wait_until(&never, begun_ns + WEFT_MS / 100) == -ETIMEDOUT);
+	check(weft_sem_wait(&never) == -ECANCELED);
+	check(weft_now() >= begun_ns + 2 * WEFT_MS);
+	check(weft_cancelled() == -ECANCELED);
+	check(weft_sleep(WEFT_SECOND) == -ECANCELED);
+	weft_shield_enter(&shield);
+	check(weft_cancelled() == 0);
+	check(weft_sleep(WEFT_MS) == 0);
+	weft_shield_leave(&shield);
+	check(weft_scope_leave(&inner) == 0);
+	check(weft_scope_leave(&outer) == -ETIMEDOUT);
+	check(weft_cancelled() == 0);
+	/* one that has passed before */
+	weft_scope_enter(&outer, 0);
+	check(weft_cancelled() == -ECANCELED);
+	check(weft_sem_wait(&never) == -ECANCELED);
+	check(weft_scope_leave(&outer) == -ETIMEDOUT);
+	return 0;
+}
+
+struct shielded {
+	weft_sem waiting, go_on;
+	weft_scope *scope;
+};
+
+static int wait_behind_a_shield(void *arg)
+{
+	struct shielded *shielded = arg;
+	weft_scope scope;
+	weft_shield shield;
+
+	weft_scope_enter(&scope, WEFT_FOREVER);
+	shielded->scope = &scope;
+	weft_shield_enter(&shield);
+	check(weft_sem_wait(&shielded->go_on) == 0);
+	weft_shield_leave(&shield);
+	check(weft_sem_wait(&shielded->go_on) == -ECANCELED);
+	check(weft_scope_leave(&scope) == -ECANCELED);
+	return 0;
+}
+
+static int a_shield_covers_from_others(void *arg)
+{
+	struct shielded shielded = { 0 };
+	weft_thread *thread = start(wait_behind_a_shield, &shielded);
+
+	(void)arg;
+	weft_yield();
+	weft_scope_cancel(shielded.scope);
+	weft_yield();
+	check(weft_thread_join_try(thread, NULL) == -EBUSY);
+	weft_sem_wake(&shielded.go_on);
+	check(finish(thread) == 0);
+	return 0;
+}
+
+#define SCENARIO(name)                        \
+	static void test_##name(void **state) \
+	{                                     \
+		(void)state;                  \
+		scenario(name, NULL);         \
+	}
+SCENARIO(a_wait_ends)
+SCENARIO(it_lasts)
+SCENARIO(before_it_runs)
+SCENARIO(a_join_ends)
+SCENARIO(a_firm_wait_goes_on)
+SCENARIO(scopes_of_its_own)
+SCENARIO(deadlines)
+SCENARIO(a_shield_covers_from_others)
+
+/* ---- kernel threads */
+
+static void a_kernel_thread_too(void **state)
+{
+	weft_thread_options kernel = { .kind = WEFT_KERNEL };
+	weft_sem never = WEFT_SEM_INIT(0);
+	weft_thread *thread;
+	int result;
+
+	(void)state;
+	for (int i = 0; i < 200; i++) {
+		assert_int_equal(weft_thread_spawn(wait_for_ever, &never, &kernel, &thread), 0);
+		/* at different moments of its start */
+		for (int spins = i * 500; spins > 0; spins--)
+			weft__arch_relax();
+		weft_thread_cancel(thread);
+		assert_int_equal(weft_thread_join(thread, &result), 0);
+		assert_int_equal(result, -ECANCELED);
+	}
+}
+
+static void leaving_out_of_order_is_named(void **state)
+{
+	int status;
+	pid_t child;
+
+	(void)state;
+	child = fork();
+	if (child == 0) {
+		weft_scope outer, inner;
+
+		if (freopen("/dev/null", "w", stderr) == NULL)
+			_exit(1);
+		weft_scope_enter(&outer, WEFT_FOREVER);
+		weft_scope_enter(&inner, WEFT_FOREVER);
+		weft_scope_leave(&outer);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
+/* ---- crowds: permits are given and waits cancelled at random; none is lost or doubled */
+
+#define ROUNDS 3000
+
+struct ring {
+	weft_sem sem;
+	uint32_t given, taken, cancelled, running; /* atomic */
+	struct seat {
+		uint32_t lock; /* guards scope */
+		weft_scope *scope;
+	} seats[CROWD];
+};
+
+static void seat_lock(struct seat *seat)
+{
+	while (atomic_swap_acquire(&seat->lock, 1u) != 0)
+		weft_yield();
+}
+
+static void seat_set(struct seat *seat, weft_scope *scope)
+{
+	seat_lock(seat);
+	seat->scope = scope;
+	atomic_store_release(&seat->lock, 0u);
+}
+
+static int wait_and_cancel(struct member *self)
+{
+	struct ring *ring = self->shared;
+	struct seat *own = &ring->seats[self->index];
+	weft_scope scope;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		struct seat *other = &ring->seats[member_choose(self, CROWD)];
+		int code;
+
+		switch (member_choose(self, 3)) {
+		case 0:
+			atomic_add_relaxed(&ring->given, 1);
+			check(weft_sem_wake(&ring->sem) == 0);
+			break;
+		case 1:
+			seat_lock(other);
+			if (other->scope != NULL)
+				weft_scope_cancel(other->scope);
+			atomic_store_release(&other->lock, 0u);
+			break;
+		default:
+			weft_scope_enter(&scope, weft_now() + member_choose(self, 4) * WEFT_MS);
+			seat_set(own, &scope);
+			code = weft_sem_wait(&ring->sem);
+			check(code == 0 || code == -ECANCELED);
+			atomic_add_relaxed(code == 0 ? &ring->taken : &ring->cancelled, 1);
+			seat_set(own, NULL);
+			code = weft_scope_leave(&scope);
+			check(code == 0 || code == -ECANCELED || code == -ETIMEDOUT);
+			check(weft_cancelled() == 0);
+		}
+	}
+	return 0;
+}
+
+static void nothing_is_lost_or_doubled(void **state)
+{
+	static struct ring ring;
+	uint32_t left = 0;
+
+	(void)state;
+	memset(&ring, 0, sizeof ring);
+	crowd(wait_and_cancel, &ring);
+	while (weft_sem_wait_try(&ring.sem) == 0)
+		left++;
+	assert_int_equal(ring.given, ring.taken + left);
+	assert_true(ring.cancelled > 0 && ring.taken > 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_wait_ends),
+		cmocka_unit_test(test_it_lasts),
+		cmocka_unit_test(test_before_it_runs),
+		cmocka_unit_test(test_a_join_ends),
+		cmocka_unit_test(test_a_firm_wait_goes_on),
+		cmocka_unit_test(test_scopes_of_its_own),
+		cmocka_unit_test(test_deadlines),
+		cmocka_unit_test(test_a_shield_covers_from_others),
+		cmocka_unit_test(a_kernel_thread_too),
+		cmocka_unit_test(leaving_out_of_order_is_named),
+		cmocka_unit_test(nothing_is_lost_or_doubled),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
