@@ -32,6 +32,7 @@ static void become_spare(struct weft__carrier *carrier)
 	atomic_store_relaxed(&carrier->wake_word, 0);
 	weft__list_push_front(&sched->spares, &carrier->spare);
 	atomic_store_relaxed(&sched->spare_count, sched->spare_count + 1);
+	atomic_store_relaxed(&sched->spare_turns, sched->spare_turns + 1);
 }
 
 static void be_no_spare(struct weft__carrier *carrier)
@@ -89,7 +90,7 @@ static bool await_processor(struct weft__carrier *carrier)
 	struct weft_sched *sched = carrier->sched;
 
 	for (;;) {
-		bool was_new = carrier->is_new;
+		bool was_new = carrier->is_new, is_many;
 
 		weft__spin_lock(&sched->lock);
 		be_no_spare(carrier);
@@ -99,9 +100,12 @@ static bool await_processor(struct weft__carrier *carrier)
 		}
 		become_spare(carrier);
 		carrier->is_new = false;
+		is_many = sched->spare_count > WEFT__SPARES_KEPT;
 		weft__spin_unlock(&sched->lock);
 		if (was_new)
 			be_there(sched);
+		else if (is_many)
+			weft__monitor_busy(); /* to end one, also when nothing runs */
 		if (carrier->watch != NULL)
 			weft__sys_watch_pause(carrier->watch);
 		while (atomic_load_acquire(&carrier->wake_word) == 0)

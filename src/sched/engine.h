@@ -45,6 +45,7 @@
 #define WEFT__OWNER_REVOKED ((uintptr_t)2)
 #define WEFT__OWNER_BITS (WEFT__OWNER_IDLE | WEFT__OWNER_REVOKED)
 #define WEFT__CARRIERS_MAX 10000
+#define WEFT__SPARES_KEPT 2 /* of those that nobody needs */
 #define WEFT__PROCESSORS_MAX 1024
 #define WEFT__CHECK_MAX \
 	64u /* most switches between two looks at the clock, the global queue and the poller */
@@ -186,6 +187,8 @@ struct weft_sched {
 	uint32_t global_count; /* atomic for readers */
 	struct weft__list carriers, spares;
 	unsigned carrier_count, spare_count, carriers_most;
+	uint32_t spare_turns; /* how often a carrier became a spare; the monitor reads it without */
+	uint32_t seen_spare_turns; /* the monitor's: of the last look */
 
 	int64_t tick_ns;           /* atomic: the shortest slice of the scheduler and its threads */
 	uint64_t hand_offs;        /* atomic: the monitor's */

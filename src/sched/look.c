@@ -273,7 +273,8 @@ static int64_t retire_spare(struct weft_sched *sched, int64_t now_ns)
 	bool retires = false;
 
 	weft__spin_lock(&sched->lock);
-	if (sched->spare_count <= 2 || sched->retire_ns == 0)
+	sched->seen_spare_turns = sched->spare_turns;
+	if (sched->spare_count <= WEFT__SPARES_KEPT || sched->retire_ns == 0)
 		sched->retire_ns = now_ns + RETIRE_NS;
 	else if (now_ns >= sched->retire_ns)
 		spare = weft__spare_on_word(sched);
@@ -281,9 +282,9 @@ static int64_t retire_spare(struct weft_sched *sched, int64_t now_ns)
 		weft__carrier_retire(spare);
 		retires = true;
 	}
-	if (sched->spare_count > 2 && now_ns < sched->retire_ns)
+	if (sched->spare_count > WEFT__SPARES_KEPT && now_ns < sched->retire_ns)
 		next_ns = sched->retire_ns;
-	else if (sched->spare_count > 2 && spare != NULL)
+	else if (sched->spare_count > WEFT__SPARES_KEPT && spare != NULL)
 		next_ns = now_ns + LATER_NS;
 	weft__spin_unlock(&sched->lock);
 	if (retires)

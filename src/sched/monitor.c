@@ -16,7 +16,8 @@
  * that becomes busy wakes it if it sleeps because none is (ASLEEP: it says so, and looks at every
  * owner word once more after a heavy barrier; a carrier stores its word, and looks whether it
  * sleeps after a light one). That sleep may have an end of its own: who is away is looked at now
- * and then, and spares that nobody needs end one by one.
+ * and then, and spares that nobody needs end one by one. A spare too many that comes after the last
+ * look wakes it by the same protocol, with the number of spares in place of the owner word.
  *
  * It waits for no lock that a thread may hold while it is switched away: see maker.c.
  */
@@ -104,6 +105,22 @@ static bool any_busy(void)
 	return busy;
 }
 
+/* A spare that came after the last look, as one that is back from a call does. */
+static bool any_surplus(void)
+{
+	bool surplus = false;
+
+	weft__spin_lock(&monitor.lock);
+	weft__list_for(link, &monitor.scheds) {
+		struct weft_sched *sched = container_of(link, struct weft_sched, watched);
+
+		surplus |= atomic_load_relaxed(&sched->spare_count) > WEFT__SPARES_KEPT &&
+			   atomic_load_relaxed(&sched->spare_turns) != sched->seen_spare_turns;
+	}
+	weft__spin_unlock(&monitor.lock);
+	return surplus;
+}
+
 /* How long until the next look that nothing asks for. */
 static int64_t pace(const struct weft__look *look)
 {
@@ -129,7 +146,8 @@ static void sleep_deep(int64_t until_ns)
 {
 	atomic_store_relaxed(&monitor.asleep, 1u);
 	weft__sys_heavy_barrier(); /* ASLEEP */
-	if (!any_busy() && !atomic_load_acquire(&monitor.stopping))
+	if (!any_busy() && !(until_ns == WEFT_FOREVER && any_surplus()) &&
+	    !atomic_load_acquire(&monitor.stopping))
 		weft__sys_watcher_wait(monitor.watcher, until_ns);
 	atomic_store_relaxed(&monitor.asleep, 0u);
 	if (until_ns != WEFT_FOREVER && !any_busy())
