@@ -271,6 +271,17 @@ struct weft_thread *weft__pick(struct weft__processor *processor);
 void weft__switch_to(struct weft_thread *self, struct weft_thread *next, enum weft__after after);
 /* to the next, or the carrier's loop */
 void weft__switch_away(struct weft_thread *self, enum weft__after after);
+/* The usual wait, of a thread that has announced it: without an end, by one that has a processor.
+ * False: it is not the usual one, or over already; nothing has changed. */
+bool weft__switch_park(struct weft_thread *self, const char *reason);
+
+/* SEEN: since_ns before reason, for the inspector. */
+static weft__always_inline void weft__note_wait(struct weft_thread *self, const char *reason,
+						int64_t since_ns)
+{
+	atomic_store_relaxed(&self->since_ns, since_ns);
+	atomic_store_release(&self->reason, reason);
+}
 /* first thing on a new stack */
 void weft__switch_start(struct weft_thread *self);
 

@@ -2,21 +2,12 @@
 /* Park and ready; see park.h. */
 #include "base/panic.h"
 #include "sched/cancel.h"
+#include "sched/claim.h"
 #include "sched/enter.h"
-#include "sched/fork.h"
-
-/* A code is -4095 to 4095 and fits 14 bits. */
-#define CODE_BIAS 8192
-
-static uint64_t notified(uint64_t ticket, int code)
-{
-	return (ticket & ~(WEFT__PARK_EPOCH - 1)) + WEFT__NOTIFIED +
-	       ((uint64_t)(code + CODE_BIAS) << 2);
-}
 
 static int code_of(uint64_t park)
 {
-	return (int)(park >> 2 & 0x3fff) - CODE_BIAS;
+	return (int)(park >> 2 & 0x3fff) - WEFT__CODE_BIAS;
 }
 
 static weft__always_inline uint64_t arm(struct weft_thread *self, uint64_t open)
@@ -48,18 +39,7 @@ void weft__disarm(struct weft_thread *self)
 
 enum weft__claim weft__claim(struct weft_thread *thread, uint64_t ticket, int code)
 {
-	const uint64_t parked = ticket - WEFT__ARMED + WEFT__PARKED;
-	uint64_t seen = atomic_load_relaxed(&thread->park);
-
-	if (weft__fork_has_lost(thread))
-		return WEFT__CLAIM_LOST;
-	/* ARMED may become PARKED between the two, once. */
-	if (seen == ticket && atomic_cas_acq_rel(&thread->park, &seen, notified(ticket, code)))
-		return WEFT__CLAIM_RUNNING;
-	/* PARK */
-	if (seen == parked && atomic_cas_acq_rel(&thread->park, &seen, notified(ticket, code)))
-		return WEFT__CLAIM_PARKED;
-	return WEFT__CLAIM_LOST;
+	return weft__claim_inline(thread, ticket, code);
 }
 
 bool weft__wake(struct weft_thread *thread, uint64_t ticket, int code)
@@ -157,19 +137,12 @@ out:
 	return result;
 }
 
-/* SEEN: since_ns before reason, for the inspector. */
-static void note_wait(struct weft_thread *self, const char *reason, int64_t since_ns)
-{
-	atomic_store_relaxed(&self->since_ns, since_ns);
-	atomic_store_release(&self->reason, reason);
-}
-
 /* Without a processor (between blocking brackets, or it was taken) any wheel of the scheduler
  * serves. */
 static void light_park_bare(struct weft_thread *self, uint64_t ticket, const char *reason,
 			    int64_t deadline_ns)
 {
-	note_wait(self, reason, weft__sys_now());
+	weft__note_wait(self, reason, weft__sys_now());
 	if (deadline_ns != WEFT_FOREVER) {
 		weft__timer_add(&self->sched->processors[0]->wheel, self, ticket, deadline_ns);
 		weft__wake_idle_global(self->sched); /* a sleeper must see the new deadline */
@@ -180,7 +153,7 @@ static void light_park_bare(struct weft_thread *self, uint64_t ticket, const cha
 static void light_park(struct weft_thread *self, struct weft__processor *processor, uint64_t ticket,
 		       const char *reason, int64_t deadline_ns)
 {
-	note_wait(self, reason, processor->clock_ns);
+	weft__note_wait(self, reason, processor->clock_ns);
 	if (deadline_ns != WEFT_FOREVER)
 		weft__timer_add(&processor->wheel, self, ticket, deadline_ns);
 	weft__switch_away(self, WEFT__AFTER_PARK);
@@ -228,7 +201,7 @@ static int park(struct weft_thread *self, const char *reason, int64_t deadline_n
 	if (WEFT__PARK_STATE(park) != WEFT__ARMED)
 		return end_wait(self); /* a waker was quicker */
 	if (unlikely(weft__thread_is_kernel(self))) {
-		note_wait(self, reason, weft__sys_now());
+		weft__note_wait(self, reason, weft__sys_now());
 		weft__cancel_check(self);
 		kernel_park(self, deadline_ns);
 		atomic_store_relaxed(&self->reason, NULL);
@@ -250,6 +223,9 @@ static weft__noinline int park_in_scope(struct weft_thread *self, const char *re
 
 int weft__park(struct weft_thread *self, const char *reason, int64_t deadline_ns)
 {
+	if (likely(deadline_ns == WEFT_FOREVER) && likely(self->until_ns == 0) &&
+	    likely(self->sched != NULL) && likely(weft__switch_park(self, reason)))
+		return end_wait(self);
 	if (unlikely(self->until_ns != 0))
 		return park_in_scope(self, reason, deadline_ns);
 	return park(self, reason, deadline_ns);
@@ -268,7 +244,7 @@ static void ready_kernel(struct weft_thread *thread)
 	weft__sys_wake(word, 1);
 }
 
-static void ready_at(struct weft_thread *thread, bool hot)
+static weft__always_inline void ready_at(struct weft_thread *thread, bool hot)
 {
 	struct weft_sched *sched = thread->sched;
 	struct weft_thread *self;

@@ -237,6 +237,31 @@ void weft__switch_away(struct weft_thread *self, enum weft__after after)
 	switch_to(self, next != NULL ? weft__runner_of(carrier, next) : &carrier->loop, after);
 }
 
+/* A wait without an end, of a thread whose carrier has its processor. */
+bool weft__switch_park(struct weft_thread *self, const char *reason)
+{
+	struct weft__processor *processor = weft__enter_quick(self);
+	struct weft_thread *next;
+
+	if (unlikely(processor == NULL))
+		return false;
+	self->hold.wish = 0; /* this is what it asks for */
+	/* Announced before the entry's barrier, looked at after it. (CANCEL) A waker may have been
+	 * quicker, too: then there is nothing to wait for. */
+	if (unlikely(WEFT__PARK_STATE(atomic_load_acquire(&self->park)) != WEFT__ARMED ||
+		     atomic_load_relaxed(&self->cancelled) != 0)) {
+		weft__leave(self, 0);
+		return false;
+	}
+	weft__note_wait(self, reason, processor->clock_ns);
+	next = pick(processor);
+	switch_to(self, next != NULL ? weft__runner_of(self->carrier, next) : &self->carrier->loop,
+		  WEFT__AFTER_PARK);
+	atomic_store_relaxed(&self->reason, NULL);
+	weft__leave(self, 0);
+	return true;
+}
+
 void weft__switch_start(struct weft_thread *self)
 {
 	weft__fiber_arrive(&self->fiber);

@@ -3,7 +3,7 @@
 #include "sched/waitq.h"
 
 #include "base/panic.h"
-#include "sched/thread.h"
+#include "sched/claim.h"
 
 static void fill(struct weft__waiter *waiter, struct weft_thread *self, uint64_t ticket)
 {
@@ -96,7 +96,7 @@ bool weft__waitq_wake_one(struct weft__waitq *queue, struct weft__waiter *waiter
 
 	/* Unlinked before it is claimed: a claimed waiter that still runs may return at once. */
 	weft__waitq_remove(queue, waiter);
-	claim = weft__claim(thread, waiter->ticket, code);
+	claim = weft__claim_inline(thread, waiter->ticket, code);
 	if (claim == WEFT__CLAIM_PARKED)
 		weft__wakes_add(wakes, thread);
 	return claim != WEFT__CLAIM_LOST;
@@ -139,6 +139,12 @@ void weft__wakes_ready(struct weft__wakes *wakes)
 {
 	struct weft_thread *thread = wakes->first;
 
+	if (likely(thread != NULL && thread->next == NULL)) {
+		wakes->first = NULL;
+		wakes->last = NULL;
+		weft__ready(thread);
+		return;
+	}
 	while (thread != NULL) {
 		struct weft_thread *next = thread->next;
 
