@@ -1,0 +1,79 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Every label in the sources has a program in labels/, and every program there a label.
+
+root=$(cd "$(dirname "$0")/../.." && pwd)
+. "$root/tests/tools/check.sh"
+
+# Named rules of models/idle.pml, beside operations that order for another reason.
+rules='DUTY|REFUSED'
+
+# Those of the simulated kernel are states.
+sources() { # folder
+	find "$1/src" "$1/include" -name '*.[ch]' ! -path '*/sys/sim/*'
+}
+
+labels() { # folder, all or ''
+	sources "$1" | xargs awk -v all="$2" -f "$root/tests/litmus/labels.awk"
+}
+
+compare() { # folder with src, include; folder of programs
+	labels "$1" '' | grep -vxE "($rules) .*" | while read -r label place; do
+		[ -e "$2/$label.litmus" ] || echo "$place: $label has no program $label.litmus"
+	done
+	labels "$1" 1 | cut -d ' ' -f 1 | sort -u >known
+	for program in "$2"/*.litmus; do
+		label=$(basename "$program" .litmus)
+		grep -qxF "$label" known || echo "$program: no label in the sources"
+	done
+}
+
+labels_and_programs_are_the_same() {
+	compare "$root" "$root/tests/litmus/labels" >out
+	[ ! -s out ] || fail "$(cat out)"
+	[ "$(ls "$root/tests/litmus/labels" | wc -l)" -ge 40 ] || fail 'few programs'
+}
+
+small_tree() {
+	mkdir -p src/sched include labels
+	printf '%s\n' "$1" >src/sched/park.c
+	: >include/weft.h
+	: >labels/OLD.litmus
+	printf '\tatomic_store_release(word, 1); /* OLD */\n' >src/sched/old.c
+}
+
+a_new_label_needs_a_program() {
+	small_tree '	atomic_store_release(word, 1); /* FRESH: last */'
+	compare . labels >out
+	contains out './src/sched/park.c:1: FRESH has no program FRESH.litmus'
+	lacks out OLD
+}
+
+it_may_stand_in_the_comment_before() {
+	small_tree '	/* Why, in two
+	 * lines. (FRESH) */
+	return atomic_load_acquire(word);'
+	compare . labels >out
+	contains out './src/sched/park.c:2: FRESH has no program'
+}
+
+a_state_is_no_label() {
+	small_tree ' *   (ARMED, e) -> (PARKED, e)
+enum { ARMED, PARKED /* PARKED */ };'
+	compare . labels >out
+	[ ! -s out ] || fail "$(cat out)"
+}
+
+a_program_needs_its_label() {
+	small_tree ''
+	: >labels/GONE.litmus
+	compare . labels >out
+	contains out 'labels/GONE.litmus: no label in the sources'
+}
+
+run_tests \
+	labels_and_programs_are_the_same \
+	a_new_label_needs_a_program \
+	it_may_stand_in_the_comment_before \
+	a_state_is_no_label \
+	a_program_needs_its_label
