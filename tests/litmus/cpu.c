@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * litmus-cpu SECONDS FILE...: the programs on the CPU, with the operations of base/atomic.h, a kernel
- * thread each, again and again: what must never be is never seen. A CPU shows some of what C11
- * allows, so this proves little about a program; it shows that the model's programs and the
+ * litmus-cpu SECONDS FILE...: the programs on the CPU, with the operations of base/atomic.h, a
+ * kernel thread each, again and again: what must never be is never seen. A CPU shows some of what
+ * C11 allows, so this proves little about a program; it shows that the model's programs and the
  * compiler's are the same. To show that it would see something, each program is also run with its
  * barriers left out, one at a time, and what was seen of that is told (on x86-64 store buffering
  * shows that way, where two CPUs are free).
@@ -231,8 +231,8 @@ static long play_until(const struct program *program, int64_t until_ns, long *ga
 	game.count = program->thread_count;
 	atomic_store_relaxed(&game.round, 0u);
 	for (int i = 0; i < game.count; i++) {
-		game.players[i] = (struct player){ .thread = &program->threads[i],
-						   .random = (uint32_t)i };
+		game.players[i] =
+			(struct player){ .thread = &program->threads[i], .random = (uint32_t)i };
 		if (weft__sys_thread_start(play, &game.players[i], 0, "player", &threads[i]) < 0)
 			abort();
 	}

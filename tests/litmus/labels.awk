@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: MIT
 # Prints the labels of memory orders that stand in the comments of C files: each as "LABEL place".
 # A label is a word in capitals at the beginning of a comment (/* PARK */, /* PARK: why */), behind
-# "pairs with" or alone in brackets, near an operation that orders: less than 8 lines before it or 4
-# behind. With -v all=1 also those that stand far from any.
+# "pairs with" or alone in brackets, near an operation that orders: less than 8 lines before it or
+# 4 behind.
+#
+#   -v mode=all          also those that stand far from any
+#   -v mode=operations   only those with an atomic operation on their own line: "LABEL place
+#                        operation", by its name in a litmus program (two, with a bar between,
+#                        where it may have either)
 
 function orders(text) {
-	return text ~ /atomic_((load|swap|cas|add|sub|or|and)_(acquire|release|acq_rel)|store_release|full_fence|compiler_barrier)\(/ ||
+	return text ~ /atomic_(load|swap|cas|add|sub|or|and)_(acquire|release|acq_rel)\(/ ||
+	       text ~ /atomic_(store_release|full_fence|compiler_barrier)\(/ ||
 	       text ~ /weft__sys_(heavy|light|full)_barrier\(/ ||
 	       text ~ /_unlock\(|weft__wake_idle/
 }
@@ -13,7 +19,8 @@ function orders(text) {
 # Names of errors and signals look like labels.
 function is_label(word) {
 	return word !~ /^(NULL|SIG[A-Z]+)$/ &&
-	       word !~ /^E(AGAIN|BADF|BUSY|CANCELED|DEADLK|EXIST|INTR|INVAL|MFILE|NOENT|NOMEM|NOSPC|OVERFLOW|PERM|PIPE|SRCH|TIMEDOUT)$/
+	       word !~ /^E(AGAIN|BADF|BUSY|CANCELED|DEADLK|EXIST|INTR|INVAL|MFILE|NOENT|NOMEM)$/ &&
+	       word !~ /^E(NOSPC|OVERFLOW|PERM|PIPE|SRCH|TIMEDOUT)$/
 }
 
 function is_near(at,    i) {
@@ -23,22 +30,48 @@ function is_near(at,    i) {
 	return 0
 }
 
+# Of the last one in the text.
+function operation_of(text,    name) {
+	while (match(text, /atomic_[a-z_]+\(|weft__sys_(heavy|light|full)_barrier\(/)) {
+		name = substr(text, RSTART, RLENGTH - 1)
+		text = substr(text, RSTART + RLENGTH)
+	}
+	sub(/^(atomic|weft__sys)_/, "", name)
+	if (name == "full_barrier")
+		return "full_fence"
+	return name == "compiler_barrier" ? "compiler_barrier|light_barrier" : name
+}
+
+function print_one(word, at,    operation) {
+	operation = operation_of(line[at])
+	if (mode == "operations") {
+		if (operation != "")
+			print word, file ":" at, operation
+	} else if (mode == "all" || is_near(at)) {
+		print word, file ":" at
+	}
+}
+
 function print_labels(    i, text, word) {
 	for (i = 1; i <= count; i++) {
 		text = line[i]
-		while (match(text, /(\/\* |pairs with |\(label |\()[A-Z][A-Z-]+[A-Z]( \*\/|[:;).]|, | pairs)/)) {
+		while (match(text, before "[A-Z][A-Z-]+[A-Z]" behind)) {
 			word = substr(text, RSTART, RLENGTH)
 			text = substr(text, RSTART + RLENGTH - 1)
-			sub(/^(\/\* |pairs with |\(label |\()/, "", word)
-			sub(/( \*\/|[:;).]|, | pairs)$/, "", word)
-			if (is_label(word) && (all || is_near(i)))
-				print word, file ":" i
+			sub("^" before, "", word)
+			sub(behind "$", "", word)
+			if (is_label(word))
+				print_one(word, i)
 		}
 	}
 	delete line
 	count = 0
 }
 
+BEGIN {
+	before = "(/[*] |pairs with |[(]label |[(])"
+	behind = "( [*]/|[:;).]|, | pairs)"
+}
 FNR == 1 { print_labels() }
 { line[++count] = $0; file = FILENAME }
 END { print_labels() }

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Every label in the sources has a program in labels/, and every program there a label.
+# Every label in the sources has a program in labels/, and every program there a label. What stands
+# on a label's own line is in its program: so who makes an order weaker must do so there too.
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
 . "$root/tests/tools/check.sh"
@@ -13,15 +14,19 @@ sources() { # folder
 	find "$1/src" "$1/include" -name '*.[ch]' ! -path '*/sys/sim/*'
 }
 
-labels() { # folder, all or ''
-	sources "$1" | xargs awk -v all="$2" -f "$root/tests/litmus/labels.awk"
+labels() { # folder, all or operations or ''
+	sources "$1" | xargs awk -v "mode=$2" -f "$root/tests/litmus/labels.awk"
 }
 
 compare() { # folder with src, include; folder of programs
 	labels "$1" '' | grep -vxE "($rules) .*" | while read -r label place; do
 		[ -e "$2/$label.litmus" ] || echo "$place: $label has no program $label.litmus"
 	done
-	labels "$1" 1 | cut -d ' ' -f 1 | sort -u >known
+	labels "$1" operations | while read -r label place operation; do
+		[ ! -e "$2/$label.litmus" ] || grep -qE "\b($operation)\b" "$2/$label.litmus" ||
+			echo "$place: $label.litmus has no $operation"
+	done
+	labels "$1" all | cut -d ' ' -f 1 | sort -u >known
 	for program in "$2"/*.litmus; do
 		label=$(basename "$program" .litmus)
 		grep -qxF "$label" known || echo "$program: no label in the sources"
@@ -31,14 +36,14 @@ compare() { # folder with src, include; folder of programs
 labels_and_programs_are_the_same() {
 	compare "$root" "$root/tests/litmus/labels" >out
 	[ ! -s out ] || fail "$(cat out)"
-	[ "$(ls "$root/tests/litmus/labels" | wc -l)" -ge 40 ] || fail 'few programs'
+	[ "$(find "$root/tests/litmus/labels" -name '*.litmus' | wc -l)" -ge 40 ] || fail 'few programs'
 }
 
 small_tree() {
 	mkdir -p src/sched include labels
 	printf '%s\n' "$1" >src/sched/park.c
 	: >include/weft.h
-	: >labels/OLD.litmus
+	printf '\tstore_release word 1\n' >labels/OLD.litmus
 	printf '\tatomic_store_release(word, 1); /* OLD */\n' >src/sched/old.c
 }
 
@@ -55,6 +60,13 @@ it_may_stand_in_the_comment_before() {
 	return atomic_load_acquire(word);'
 	compare . labels >out
 	contains out './src/sched/park.c:2: FRESH has no program'
+}
+
+a_weaker_order_needs_another_program() {
+	small_tree '	atomic_store_relaxed(word, 1); /* OLD */'
+	compare . labels >out
+	contains out './src/sched/park.c:1: OLD.litmus has no store_relaxed'
+	lacks out old.c
 }
 
 a_state_is_no_label() {
@@ -75,5 +87,6 @@ run_tests \
 	labels_and_programs_are_the_same \
 	a_new_label_needs_a_program \
 	it_may_stand_in_the_comment_before \
+	a_weaker_order_needs_another_program \
 	a_state_is_no_label \
 	a_program_needs_its_label

@@ -42,7 +42,8 @@ static void check_weaker(struct tally *tally, const struct program *program,
 	if (found.found == NOTHING && !weaker->is_spare) {
 		fail(tally, program, weaker->op->line, weaker->what, " is not needed here");
 	} else if (found.found != NOTHING && weaker->is_spare) {
-		fail(tally, program, weaker->op->line, weaker->what, " is needed, and said to be spare");
+		fail(tally, program, weaker->op->line, weaker->what,
+		     " is needed, and said to be spare");
 		search_print(&weaker->program, &found, stdout);
 	} else if (tally->verbose && !weaker->is_spare) {
 		printf("  line %d, %s left out%s:\n", weaker->op->line, weaker->what, how);

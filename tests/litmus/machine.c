@@ -225,7 +225,7 @@ static void take_heavy(const struct turn *turn, const struct state *before)
 		if ((heavy & 1u << i) == 0)
 			continue;
 		fence(&state, i);
-		state.locals[turn->thread].heavy &= (uint8_t)~(1u << i);
+		state.locals[turn->thread].heavy &= (uint8_t) ~(1u << i);
 		if (state.locals[turn->thread].heavy == IN_HEAVY) {
 			fence(&state, turn->thread);
 			state.locals[turn->thread].heavy = 0;

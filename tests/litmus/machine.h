@@ -26,9 +26,10 @@
  * What the machine cannot do: a store before a load that stands above it (load buffering). No value
  * comes out of thin air, then; where an order is there to forbid it, it shows as a race.
  *
- * Compiler barriers do nothing here; the search leaves one out by exchanging its neighbours. A heavy
- * barrier is a full fence on every thread, one after the other, in any order, each where that thread
- * happens to be, between two on one's own. Without membarrier (`fenced`) both are full fences.
+ * Compiler barriers do nothing here; the search leaves one out by exchanging its neighbours. A
+ * heavy barrier is a full fence on every thread, one after the other, in any order, each where that
+ * thread happens to be, between two on one's own. Without membarrier (`fenced`) both are full
+ * fences.
  */
 #ifndef TESTS_LITMUS_MACHINE_H
 #define TESTS_LITMUS_MACHINE_H

@@ -5,11 +5,21 @@
 #include <stddef.h>
 
 static const char *const kinds[KINDS] = {
-	[READ] = "read",	[WRITE] = "write",	   [LOAD] = "load",
-	[STORE] = "store",	[SWAP] = "swap",	   [CAS] = "cas",
-	[ADD] = "add",		[SUB] = "sub",		   [OR] = "or",
-	[AND] = "and",		[STOP] = "stop",	   [FENCE] = "full_fence",
-	[HEAVY] = "heavy_barrier", [LIGHT] = "light_barrier", [COMPILER] = "compiler_barrier",
+	[READ] = "read",
+	[WRITE] = "write",
+	[LOAD] = "load",
+	[STORE] = "store",
+	[SWAP] = "swap",
+	[CAS] = "cas",
+	[ADD] = "add",
+	[SUB] = "sub",
+	[OR] = "or",
+	[AND] = "and",
+	[STOP] = "stop",
+	[FENCE] = "full_fence",
+	[HEAVY] = "heavy_barrier",
+	[LIGHT] = "light_barrier",
+	[COMPILER] = "compiler_barrier",
 };
 
 bool condition_holds(const struct condition *condition, const int8_t *registers,

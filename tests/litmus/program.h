@@ -4,31 +4,36 @@
  * Read from text (the classic shape of store buffering, say):
  *
  *	program of two that store and look
- *	start x=0 y=0                     every variable, with its first value
+ *	start x=0 y=0
  *	thread first
  *		store_relaxed x 1
- *		full_fence                the names of base/atomic.h; read, write: plain accesses
- *		a = load_relaxed y        a: a register, one thread's; others see it at the end alone
+ *		full_fence
+ *		a = load_relaxed y
  *	thread second
  *		store_relaxed y 1
  *		full_fence
  *		b = load_relaxed x
- *	never a=0 and b=0                 also: x=1, what the variable is at the end; a!=0
+ *	never a=0 and b=0
+ *
+ * x and y are variables, all of which `start` names with their first values; a and b are registers,
+ * each of one thread; who names both (`never`) sees what they are at the end. The operations have
+ * their names from base/atomic.h; read and write are plain accesses.
  *
  * Several `never` lines: none of them. A data race on plain accesses is never allowed. `can` is the
  * opposite: it must be possible, and so must `can race` (for programs that test the checker).
  *
- *	stop when a=0                     the thread ends here
- *	when a!=0 write x 1               an operation on a condition
- *	b = cas_acq_rel x 0 a+1           b: what was seen; stored if that was 0. Operands: a number,
- *	                                  a register, or the two added
- *	handler tick in first             runs once or never, between any two operations of first, and
- *	                                  to its end: a signal
+ *	b = cas_acq_rel x 0 a+1		b: what was seen; stored if that was 0. An operand is a
+ *					number, a register, or a register and a number
+ *	when a!=0 write x 1		on a condition
+ *	stop when a=0			the thread ends here
+ *	handler tick in first		a thread that is a signal in that one: it runs once or
+ *					never, between any two operations, and to its end
  *
  * Each order, or half of an acq_rel, must be needed: left out, it must make the outcome possible.
  * One that the source has for another reason is marked, and then must not be needed:
  *
- *	b = swap_acq_rel x 1 | spare acquire          or: spare release, spare (all of it)
+ *	b = swap_acq_rel x 1 | spare acquire
+ *	full_fence | spare
  */
 #ifndef TESTS_LITMUS_PROGRAM_H
 #define TESTS_LITMUS_PROGRAM_H
@@ -110,7 +115,8 @@ struct program {
 
 /* For each program in the file, or in all *.litmus of the folder. Text that cannot be read ends the
  * process. Returns how many. */
-int program_each(const char *path, void (*use)(const struct program *program, void *arg), void *arg);
+int program_each(const char *path, void (*use)(const struct program *program, void *arg),
+		 void *arg);
 
 bool condition_holds(const struct condition *condition, const int8_t *registers,
 		     const int8_t *variables);

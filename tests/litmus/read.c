@@ -17,7 +17,7 @@ struct reader {
 };
 
 __attribute__((noreturn, format(printf, 2, 3))) static void refuse(const struct reader *reader,
-								  const char *format, ...)
+								   const char *format, ...)
 {
 	va_list list;
 

@@ -153,8 +153,8 @@ void search_print(const struct program *program, const struct search *search, FI
 		fprintf(stream, "      %-12s line %-4d %s%s", program->threads[step->thread].name,
 			step->line, kind_name(op->kind),
 			op->acquire && op->release ? "_acq_rel"
-			: op->acquire		   ? "_acquire"
-			: op->release		   ? "_release"
+			: op->acquire              ? "_acquire"
+			: op->release              ? "_release"
 						   : "");
 		if (op->variable >= 0)
 			fprintf(stream, " %s %s %d%s", program->variables[op->variable],

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* All executions of a program, by depth first; a state that was seen is not walked through again. */
+/* All executions of a program, by depth first; a state that was seen is not walked through
+ * again. */
 #ifndef TESTS_LITMUS_SEARCH_H
 #define TESTS_LITMUS_SEARCH_H
 
