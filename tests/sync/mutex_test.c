@@ -77,6 +77,46 @@ static void a_light_thread_gives_up_at_the_deadline(void **state)
 	scenario(light_threads_give_up, NULL);
 }
 
+static int lock_until_cancelled(void *arg)
+{
+	(void)arg;
+	return weft_mutex_lock_until(&mutex, WEFT_FOREVER);
+}
+
+static int lock_all_the_same(void *arg)
+{
+	(void)arg;
+	weft_mutex_lock(&mutex);
+	weft_mutex_unlock(&mutex);
+	return weft_cancelled();
+}
+
+static int cancel_those_that_wait(void *arg)
+{
+	weft_thread *open, *firm;
+
+	(void)arg;
+	weft_mutex_lock(&mutex);
+	open = start(lock_until_cancelled, NULL);
+	firm = start(lock_all_the_same, NULL);
+	weft_yield();
+	weft_thread_cancel(open);
+	weft_thread_cancel(firm);
+	check(finish(open) == -ECANCELED);
+	check(weft_thread_join_try(firm, NULL) == -EBUSY);
+	weft_mutex_unlock(&mutex);
+	check(finish(firm) == -ECANCELED);
+	check(mutex.word == 0);
+	return 0;
+}
+
+static void a_cancellation_ends_the_wait_until_but_not_the_plain_one(void **state)
+{
+	(void)state;
+	reset();
+	scenario(cancel_those_that_wait, NULL);
+}
+
 static void unlock_what_is_free(void *arg)
 {
 	weft_mutex_unlock(arg);
@@ -268,6 +308,118 @@ static void a_beaten_waiter_goes_before_those_who_came_later(void **state)
 	scenario(beat_the_first_of_two, NULL);
 }
 
+/* The first is woken to compete and does not run, for we keep the processor; we lock again and
+ * again.
+ * The second is old, and has it all the same. */
+static int keep_the_first_from_running(void *arg)
+{
+	int first = 1, second = 2, rounds = 0;
+	weft_thread *waiters[2];
+
+	(void)arg;
+	weft_mutex_lock(&mutex);
+	waiters[0] = start(lock_and_note, &first);
+	waiters[1] = start(lock_and_note, &second);
+	weft_yield();
+	weft_mutex_unlock(&mutex);
+	weft_mutex_lock(&mutex);
+	check(mutex.word == (WEFT__MUTEX_LOCKED | WEFT__MUTEX_WAITED | WEFT__MUTEX_WOKEN));
+	stay_until(weft_now() + 2 * WEFT_MS);
+	for (; order_count == 0 && rounds < 100000; rounds++) {
+		weft_mutex_unlock(&mutex);
+		weft_mutex_lock(&mutex);
+	}
+	weft_mutex_unlock(&mutex);
+	finish(waiters[0]);
+	finish(waiters[1]);
+	check(rounds < 1000);
+	check(order_count == 2 && mutex.word == 0);
+	return 0;
+}
+
+static void an_old_waiter_is_granted_it_while_another_is_woken(void **state)
+{
+	(void)state;
+	reset();
+	order_count = 0;
+	scenario(keep_the_first_from_running, NULL);
+}
+
+static int took_again;
+
+/* Is granted it, and takes it again while the next, who is as old, waits for the turn's end. */
+static int lock_twice(void *arg)
+{
+	(void)arg;
+	weft_mutex_lock(&mutex);
+	weft_mutex_unlock(&mutex);
+	if (weft_mutex_lock_try(&mutex) == 0) {
+		took_again++;
+		weft_mutex_unlock(&mutex);
+	}
+	return 0;
+}
+
+static int grant_to_two(void *arg)
+{
+	weft_thread *waiters[2];
+
+	(void)arg;
+	weft_mutex_lock(&mutex);
+	waiters[0] = start(lock_twice, NULL);
+	waiters[1] = start(lock_twice, NULL);
+	weft_yield();
+	stay_until(weft_now() + 2 * WEFT_MS);
+	weft_mutex_unlock(&mutex);
+	finish(waiters[0]);
+	finish(waiters[1]);
+	check(mutex.word == 0);
+	return 0;
+}
+
+static void who_is_granted_it_may_take_it_again_for_a_turn(void **state)
+{
+	(void)state;
+	reset();
+	took_again = 0;
+	/* The kernel may stop us for longer than a turn. The last always can. */
+	for (int i = 0; i < 100 && took_again != 2; i++) {
+		took_again = 0;
+		scenario(grant_to_two, NULL);
+	}
+	assert_int_equal(took_again, 2);
+}
+
+/* ---- the end */
+static void fini_of_one_that_is_held(void *arg)
+{
+	weft_mutex_lock(arg);
+	weft_mutex_fini(arg);
+}
+
+static void fini_of_one_that_is_competed_for(void *arg)
+{
+	((weft_mutex *)arg)->word = WEFT__MUTEX_WOKEN;
+	weft_mutex_fini(arg);
+}
+
+static void taking_away_what_is_used_stops_the_program(void **state)
+{
+	char said[256], expected[64];
+
+	(void)state;
+	reset();
+	weft_mutex_lock(&mutex);
+	weft_mutex_unlock(&mutex);
+	weft_mutex_fini(&mutex);
+	last_words(fini_of_one_that_is_held, &mutex, said, sizeof said);
+	snprintf(expected, sizeof expected, "mutex %p: destroyed while held", (void *)&mutex);
+	assert_non_null(strstr(said, expected));
+	last_words(fini_of_one_that_is_competed_for, &mutex, said, sizeof said);
+	snprintf(expected, sizeof expected, "mutex %p: destroyed while waited for", (void *)&mutex);
+	assert_non_null(strstr(said, expected));
+}
+
 static int lock_it(void *arg)
 {
 	return weft_mutex_lock(arg);
@@ -390,12 +542,16 @@ int main(void)
 		cmocka_unit_test(a_deadline_in_the_past_tries_once),
 		cmocka_unit_test(a_kernel_thread_gives_up_at_the_deadline),
 		cmocka_unit_test(a_light_thread_gives_up_at_the_deadline),
+		cmocka_unit_test(a_cancellation_ends_the_wait_until_but_not_the_plain_one),
 		cmocka_unit_test(unlocking_what_is_not_locked_stops_the_program),
 		cmocka_unit_test(one_who_waited_a_millisecond_is_next),
 		cmocka_unit_test(those_who_waited_long_are_let_in_by_age),
 		cmocka_unit_test(a_beaten_waiter_keeps_its_age),
 		cmocka_unit_test(unlocks_wake_one_at_a_time),
 		cmocka_unit_test(a_beaten_waiter_goes_before_those_who_came_later),
+		cmocka_unit_test(an_old_waiter_is_granted_it_while_another_is_woken),
+		cmocka_unit_test(who_is_granted_it_may_take_it_again_for_a_turn),
+		cmocka_unit_test(taking_away_what_is_used_stops_the_program),
 		cmocka_unit_test(a_grantee_stays_until_the_unlocker_is_off_the_queue),
 		cmocka_unit_test(threads_of_all_kinds_exclude_each_other),
 		cmocka_unit_test(the_last_user_may_give_the_memory_away),
