@@ -153,6 +153,16 @@ bad  runqueue  -DPUBLISH_FIRST
 bad  runqueue  -DHEAD_LAST
 bad  runqueue  -DHOT_STORES -DITEMS=3 -DTHIEVES=1 -DHOTS=2
 bad  runqueue  -DSMALL_MODULUS
+good waitq
+good waitq     -DSETTLES=0
+bad  waitq     -DLOST_COUNTS
+bad  waitq     -DNOT_UNLINKED
+bad  waitq     -DUNLINK_BLIND
+bad  waitq     -DLOOK_OUTSIDE
+bad  waitq     -DPUT_OUTSIDE
+bad  waitq     -DTOUCHED_AFTER -DSETTLES=0
+bad  waitq     -DREADY_RUNNING
+bad  waitq     -DNO_SETTLE
 long park      -DLIGHT_WAITS=3 -DKERNEL_WAITS=0
 long ownership
 long ownership -DREVOCATIONS=2 -DBLOCKS=0 -DSPAWNS=0
@@ -269,7 +279,8 @@ done <<<"$table"
 while [ ${#waiting[@]} -gt 0 ]; do finish_oldest; done
 
 # What no good row of a model reaches.
-for model in park ownership handoff dislodge maker preempt stopped idle ended runqueue; do
+for model in park ownership handoff dislodge maker preempt stopped idle ended runqueue \
+	waitq; do
 	sets=()
 	for dir in "$work"/*/; do
 		[ "$(cat "$dir/kind")" = good ] && [ "$(cat "$dir/model")" = "$model" ] && sets+=("$dir/unreached")
