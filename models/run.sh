@@ -163,6 +163,20 @@ bad  waitq     -DPUT_OUTSIDE
 bad  waitq     -DTOUCHED_AFTER -DSETTLES=0
 bad  waitq     -DREADY_RUNNING
 bad  waitq     -DNO_SETTLE
+good cancel
+bad  cancel    -DNO_FENCE
+bad  cancel    -DNO_FENCE_WAITER
+bad  cancel    -DARM_LATE
+bad  cancel    -DLOOK_FIRST
+bad  cancel    -DNO_LOOK
+bad  cancel    -DCLAIMS_FIRM
+bad  cancel    -DREADY_ARMED
+bad  cancel    -DCLAIMED_ONCE
+bad  cancel    -DCLAIM_UNLOCKED
+bad  cancel    -DFLAG_ONCE
+bad  cancel    -DSTAYS_FLAGGED
+bad  cancel    -DSHIELD_SILENT
+bad  cancel    -DSHIELD_BLIND
 long park      -DLIGHT_WAITS=3 -DKERNEL_WAITS=0
 long ownership
 long ownership -DREVOCATIONS=2 -DBLOCKS=0 -DSPAWNS=0
@@ -280,7 +294,7 @@ while [ ${#waiting[@]} -gt 0 ]; do finish_oldest; done
 
 # What no good row of a model reaches.
 for model in park ownership handoff dislodge maker preempt stopped idle ended runqueue \
-	waitq; do
+	waitq cancel; do
 	sets=()
 	for dir in "$work"/*/; do
 		[ "$(cat "$dir/kind")" = good ] && [ "$(cat "$dir/model")" = "$model" ] && sets+=("$dir/unreached")
