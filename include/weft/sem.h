@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Semaphore: a count of permits. All-zero has none. First come, first served: a permit that is
- * posted while threads wait goes to the one that has waited longest. */
+/*
+ * Semaphore: a count of permits. All-zero has none. First come, first served: permits that are
+ * posted while threads wait go to the one that has waited longest, and who asks for several at once
+ * is not overtaken by those that ask for fewer.
+ */
 #ifndef WEFT_SEM_H
 #define WEFT_SEM_H
 
@@ -12,8 +15,8 @@
 WEFT_API_BEGIN
 
 typedef struct weft_sem {
-	int32_t permits; /* free ones; -1: none, and somebody may wait */
-	uint32_t reserved;
+	int32_t permits;  /* free ones; -1: somebody may wait */
+	int32_t gathered; /* for who waits longest, until it has enough; guarded by waiters.lock */
 	weft__waitq waiters;
 } weft_sem;
 
@@ -23,15 +26,27 @@ typedef struct weft_sem {
  * negative. */
 WEFT_API int weft_sem_init(weft_sem *sem, int32_t permits);
 
+/* The end of a semaphore; nothing to give back. One that is waited for: stops the program. */
+WEFT_API void weft_sem_fini(weft_sem *sem);
+
 /* Takes a permit, waits for one. Returns 0; _try: -EAGAIN: none is free; _until: -ETIMEDOUT. Order:
  * acquires what was released by the posts so far. */
 WEFT_API int weft_sem_wait(weft_sem *sem);
 WEFT_API int weft_sem_wait_try(weft_sem *sem);
 WEFT_API int weft_sem_wait_until(weft_sem *sem, int64_t deadline_ns);
 
-/* Gives a permit. Returns 0; -EOVERFLOW: INT32_MAX are free already. Order: releases. Cost: bench
- * semaphore. */
+/* Takes n permits at once, 0 or more; waits until all are there, and holds none meanwhile: when the
+ * deadline passes those that wait behind have what is free. Returns 0; -EINVAL: negative; _try:
+ * -EAGAIN: fewer are free, or others wait; _until: -ETIMEDOUT. Order: as wait. */
+WEFT_API int weft_sem_wait_n(weft_sem *sem, int32_t n);
+WEFT_API int weft_sem_wait_n_try(weft_sem *sem, int32_t n);
+WEFT_API int weft_sem_wait_n_until(weft_sem *sem, int32_t n, int64_t deadline_ns);
+
+/* Gives a permit / n, 0 or more. Returns 0; -EINVAL: negative; -EOVERFLOW: with these more than
+ * INT32_MAX would be free, before those that wait have theirs; none was given. Order: releases.
+ * Cost: bench semaphore. */
 WEFT_API int weft_sem_wake(weft_sem *sem);
+WEFT_API int weft_sem_wake_n(weft_sem *sem, int32_t n);
 
 WEFT_API_END
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the waits of this room share: the first look, at the clock, and the last, at the queue.
+ * What the waits of this room share: the first look, at the clock, and the last, at the queue; and
+ * the end of what is waited for.
  *
  * A waker claims a waiter while it holds the queue's lock. One that was parked goes on after the
  * unlock. But one that was claimed before it came to park returns at once, and its caller may then
@@ -20,6 +21,7 @@
 
 #include "base/atomic.h"
 #include "base/compiler.h"
+#include "base/panic.h"
 #include "sched/waitq.h"
 #include "sys/sys.h"
 
@@ -35,6 +37,18 @@ static inline void weft__sync_settle(struct weft__waitq *queue)
 		return;
 	weft__waitq_lock(queue);
 	weft__waitq_unlock(queue);
+}
+
+/* The end of an object that nobody may wait for any more. */
+static inline void weft__sync_fini(struct weft__waitq *queue, const char *noun, const void *object)
+{
+	bool is_waited_for;
+
+	weft__waitq_lock(queue);
+	is_waited_for = !weft__waitq_is_empty(queue);
+	weft__waitq_unlock(queue);
+	if (unlikely(is_waited_for))
+		weft__panic("%s %p: destroyed while waited for", noun, object);
 }
 
 #endif

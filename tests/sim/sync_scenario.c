@@ -8,77 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine.h"
-
-#define USERS 6
-
-/* Runs the users: light ones by and large, a kernel thread and a foreign one among them. */
-struct crowd {
-	weft_function *user;
-	void *arg;
-	bool cancels; /* some are cancelled on their way */
-};
-
-static void *be_foreign(void *arg)
-{
-	struct crowd *crowd = arg;
-
-	crowd->user(crowd->arg);
-	return NULL;
-}
-
-static int crowd_app(void *arg)
-{
-	static const weft_thread_options kernel = { .kind = WEFT_KERNEL };
-	struct crowd *crowd = arg;
-	weft_thread *threads[USERS];
-	weft__sys_thread foreign = { 0 };
-	bool has_foreign = weft__sim_choose(2);
-
-	if (has_foreign)
-		foreign = engine_foreign(be_foreign, crowd);
-	for (int i = 0; i < USERS; i++)
-		weft__sim_check(weft_thread_spawn(crowd->user, crowd->arg,
-						  weft__sim_choose(4) == 0 ? &kernel : NULL,
-						  &threads[i]) == 0);
-	if (crowd->cancels)
-		for (int i = 0; i < 2; i++) {
-			engine_dawdle();
-			weft_thread_cancel(threads[weft__sim_choose(USERS)]);
-		}
-	if (!has_foreign)
-		crowd->user(crowd->arg);
-	for (int i = 0; i < USERS; i++)
-		engine_join(threads[i], 0);
-	if (has_foreign) {
-		weft_blocking_begin();
-		weft__sys_thread_join(foreign);
-		weft_blocking_end();
-	}
-	return 0;
-}
-
-static void run(struct crowd *crowd)
-{
-	weft__sim_check(engine_run(crowd_app, crowd) == 0);
-	engine_check_clean();
-}
-
-/* USERS + 1 in all. */
-static void run_crowd(weft_function *user, void *arg)
-{
-	struct crowd crowd = { .user = user, .arg = arg };
-
-	run(&crowd);
-}
-
-/* The same, with users whose waits may be cancelled. */
-static void run_crowd_cancelling(weft_function *user, void *arg)
-{
-	struct crowd crowd = { .user = user, .arg = arg, .cancels = true };
-
-	run(&crowd);
-}
+#include "crowd.h"
 
 /* ---- mutex: one at a time, whichever way it is taken */
 

@@ -69,11 +69,12 @@ static inline void stay_until(int64_t when_ns)
 		;
 }
 
-/* ---- crowds: kernel threads, light ones of two schedulers, and one that weft did not make */
+/* ---- crowds: kernel threads, light and user ones of two schedulers, and one that weft did not
+ * make */
 enum {
 	CROWD_KERNEL = 2,
 	CROWD_LIGHT = 6,  /* on one processor */
-	CROWD_SPREAD = 6, /* on two */
+	CROWD_SPREAD = 6, /* on two; every other a user thread, where there are such */
 	CROWD = CROWD_KERNEL + CROWD_LIGHT + CROWD_SPREAD + 1,
 };
 
@@ -160,7 +161,8 @@ static inline void crowd(int (*body)(struct member *), void *shared)
 	for (int i = 0; i < CROWD_LIGHT; i++, next++)
 		threads[next] = crowd_start(&members[next], WEFT_LIGHT, one);
 	for (int i = 0; i < CROWD_SPREAD; i++, next++)
-		threads[next] = crowd_start(&members[next], WEFT_LIGHT, two);
+		threads[next] =
+			crowd_start(&members[next], i % 2 ? WEFT_LIGHT : WEFT_KIND_DEFAULT, two);
 	assert_int_equal(pthread_create(&foreign, NULL, crowd_run_foreign, &members[next]), 0);
 	for (int i = 0; i < next; i++)
 		assert_int_equal(weft_thread_join(threads[i], NULL), 0);
