@@ -19,7 +19,7 @@ packages_of() {
 	case $1 in
 	build) echo gcc libc6-dev pkgconf meson ninja-build node-llhttp ;;
 	test)
-		echo libcmocka-dev g++ gdb curl valgrind
+		echo libcmocka-dev g++ gdb curl valgrind groff-base man-db
 		echo zlib1g-dev libzstd-dev libsqlite3-dev libssl-dev libexpat1-dev
 		;;
 	models) echo spin ;;

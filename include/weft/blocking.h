@@ -6,6 +6,19 @@
  * calls need none of this, and on user and light threads other calls do not either: a carrier that
  * blocks is found out, some 25 us to 10 ms later. The brackets save that time, and are the only way
  * for a pool's kernel workers, which nobody watches.
+ *
+ * Example:
+ *
+ *	int wait_for(pid_t child)
+ *	{
+ *		int status;
+ *
+ *		weft_blocking_begin(); // the neighbours run on at once
+ *		if (waitpid(child, &status, 0) < 0)
+ *			status = -errno;
+ *		weft_blocking_end();
+ *		return status;
+ *	}
  */
 #ifndef WEFT_BLOCKING_H
 #define WEFT_BLOCKING_H

@@ -6,9 +6,8 @@
  *
  *   thread   weft_thread_cancel: all that it does.
  *   scope    a part of what it does, from weft_scope_enter to weft_scope_leave, by
- *   weft_scope_cancel
- *            or when the scope's deadline has passed. Scopes nest: a wait is cancelled when any of
- *            those around it is.
+ *            weft_scope_cancel or when the scope's deadline has passed. Scopes nest: a wait is
+ *            cancelled when any of those around it is.
  *   shield   waits inside are not cancelled by anything outside. For clean-up that must wait: a
  *            last message, a close in good order.
  *
@@ -21,6 +20,23 @@
  * Waits that never fail (weft_mutex_lock, weft_once_run's function, waiting for a condition's
  * mutex) are no cancellation points; each header says it of its calls.
  * When not to use it: to end a thread that may be anywhere in code that does not look at results.
+ *
+ * Example:
+ *
+ *	// All of it within the time: no call here needs a deadline of its own.
+ *	int exchange(int fd, const char *question, char *out_answer, size_t bytes, int64_t
+ *deadline_ns)
+ *	{
+ *		weft_scope scope;
+ *		ssize_t got;
+ *		int ended, failed;
+ *
+ *		weft_scope_enter(&scope, deadline_ns);
+ *		failed = weft_write_all(fd, question, strlen(question));
+ *		got = failed < 0 ? failed : weft_read(fd, out_answer, bytes);
+ *		ended = weft_scope_leave(&scope);
+ *		return got == -ECANCELED && ended < 0 ? ended : got; // -ETIMEDOUT, most likely
+ *	}
  */
 #ifndef WEFT_CANCEL_H
 #define WEFT_CANCEL_H

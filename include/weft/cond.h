@@ -4,6 +4,35 @@
  * changed. All-zero is ready for use; nothing to take away.
  * Wait in a loop that checks the condition: by the time a waiter has the mutex again others may
  * have run.
+ *
+ * Example:
+ *
+ *	static weft_mutex lock = WEFT_MUTEX_INIT;
+ *	static weft_cond arrived = WEFT_COND_INIT;
+ *	static int letters;
+ *
+ *	void put_letter(void)
+ *	{
+ *		weft_mutex_lock(&lock);
+ *		letters++;
+ *		weft_cond_wake(&arrived);
+ *		weft_mutex_unlock(&lock);
+ *	}
+ *
+ *	int take_letter(int64_t deadline_ns)
+ *	{
+ *		int failed = 0;
+ *
+ *		weft_mutex_lock(&lock);
+ *		while (letters == 0 && failed == 0)
+ *			failed = weft_cond_wait_until(&arrived, &lock, deadline_ns);
+ *		if (letters > 0) { // it may have come with the deadline
+ *			letters--;
+ *			failed = 0;
+ *		}
+ *		weft_mutex_unlock(&lock);
+ *		return failed;
+ *	}
  */
 #ifndef WEFT_COND_H
 #define WEFT_COND_H

@@ -9,8 +9,22 @@
  * so a function that returns then runs its clean-up; one that must wait itself does so in a shield
  * (<weft/cancel.h>).
  *
- *	int fd = weft_open(path, O_RDONLY, 0);
- *	WEFT_DEFER(close_it, &fd);
+ * Example:
+ *
+ *	static void close_it(void *fd)
+ *	{
+ *		weft_close(*(int *)fd);
+ *	}
+ *
+ *	ssize_t read_first(const char *path, char *out_text, size_t bytes)
+ *	{
+ *		int fd = weft_open(path, O_RDONLY, 0);
+ *
+ *		if (fd < 0)
+ *			return fd;
+ *		WEFT_DEFER(close_it, &fd);
+ *		return weft_read(fd, out_text, bytes); // then it is closed
+ *	}
  */
 #ifndef WEFT_DEFER_H
 #define WEFT_DEFER_H

@@ -4,15 +4,21 @@
  * weft_group_join returns, so they may use what lies on the stack of whoever joins. The first one
  * that fails cancels the others (<weft/cancel.h>), as does a deadline, weft_group_cancel, and the
  * cancellation of the thread that joins. All-zero is an empty group.
- *
- *	weft_group group = WEFT_GROUP_INIT;
- *
- *	for (i = 0; i < count; i++)
- *		if (weft_group_spawn(&group, fetch, &jobs[i], NULL, NULL) < 0)
- *			break;
- *	result = weft_group_join_until(&group, weft_now() + 5 * WEFT_SECOND);
- *
  * When not to use it: for threads that live as long as the program; where a pool would do.
+ *
+ * Example:
+ *
+ *	// All of them, or the first failure: then those that still run are cancelled, and have
+ *ended.
+ *	int do_all(weft_function *job, int *items, int count, int64_t deadline_ns)
+ *	{
+ *		weft_group group = WEFT_GROUP_INIT;
+ *
+ *		for (int i = 0; i < count; i++)
+ *			if (weft_group_spawn(&group, job, &items[i], NULL, NULL) < 0)
+ *				weft_group_cancel(&group);
+ *		return weft_group_join_until(&group, deadline_ns);
+ *	}
  */
 #ifndef WEFT_GROUP_H
 #define WEFT_GROUP_H

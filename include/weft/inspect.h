@@ -3,6 +3,22 @@
  * Inspection: what the threads of this process do. A walk is a snapshot taken while everything runs
  * on: each entry is consistent in itself (a thread that ended while it was read is left out), the
  * whole is not of one instant.
+ *
+ * Example:
+ *
+ *	static int print_waiting(void *arg, const weft_thread_info *thread)
+ *	{
+ *		FILE *out = arg;
+ *
+ *		if (strcmp(thread->state, "waiting") == 0)
+ *			fprintf(out, "%s waits for: %s\n", thread->name, thread->reason);
+ *		return 0; // go on
+ *	}
+ *
+ *	int who_waits(FILE *out)
+ *	{
+ *		return weft_inspect_threads(print_waiting, out);
+ *	}
  */
 #ifndef WEFT_INSPECT_H
 #define WEFT_INSPECT_H

@@ -16,6 +16,26 @@
  * A kernel thread that must wait for the first time opens a descriptor to be woken by: -EMFILE,
  * -ENFILE or -ENOMEM if there is none. A user or light thread waits in its scheduler's poller:
  * -ENOMEM or -ENOSPC (fs.epoll.max_user_watches) if that takes no more.
+ *
+ * Example:
+ *
+ *	// Reads up to the end of the file; each part has a second to come.
+ *	ssize_t read_to_end(int fd, char *out_text, size_t bytes)
+ *	{
+ *		size_t have = 0;
+ *		ssize_t got;
+ *
+ *		while (have < bytes) {
+ *			got = weft_read_until(fd, out_text + have, bytes - have,
+ *					      weft_now() + WEFT_SECOND);
+ *			if (got < 0)
+ *				return got; // -ETIMEDOUT, or what read(2) says
+ *			if (got == 0)
+ *				break;
+ *			have += got;
+ *		}
+ *		return have;
+ *	}
  */
 #ifndef WEFT_IO_H
 #define WEFT_IO_H

@@ -9,6 +9,18 @@
  * turn and unlocked.
  * When not to use it: around a wait for something slow (use a semaphore); for a single word (use an
  * atomic).
+ *
+ * Example:
+ *
+ *	static weft_mutex lock = WEFT_MUTEX_INIT;
+ *	static long balance;
+ *
+ *	void deposit(long amount)
+ *	{
+ *		weft_mutex_lock(&lock);
+ *		balance += amount;
+ *		weft_mutex_unlock(&lock);
+ *	}
  */
 #ifndef WEFT_MUTEX_H
 #define WEFT_MUTEX_H

@@ -1,6 +1,30 @@
 /* SPDX-License-Identifier: MIT */
-/* Once: an initialisation that runs exactly once, whoever comes first; the others wait until it is
- * done. All-zero: not yet run. */
+/*
+ * Once: an initialisation that runs exactly once, whoever comes first; the others wait until it is
+ * done. All-zero: not yet run.
+ *
+ * Example:
+ *
+ *	static weft_once once = WEFT_ONCE_INIT;
+ *	static int log_fd;
+ *
+ *	static int open_log(void *path)
+ *	{
+ *		int fd = weft_open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+ *
+ *		if (fd < 0)
+ *			return fd; // the next caller tries again
+ *		log_fd = fd;
+ *		return 0;
+ *	}
+ *
+ *	int log_text(char *path, const char *text)
+ *	{
+ *		int failed = weft_once_run(&once, open_log, path);
+ *
+ *		return failed < 0 ? failed : weft_write_all(log_fd, text, strlen(text));
+ *	}
+ */
 #ifndef WEFT_ONCE_H
 #define WEFT_ONCE_H
 

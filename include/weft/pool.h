@@ -15,6 +15,40 @@
  * each other; with WEFT_ROUTE_KEY also two that wait for tasks behind each other, by key.)
  * Order: what was written before the submit is seen by the task, what the task wrote by whoever
  * waited for it.
+ *
+ * Example:
+ *
+ *	// Squares all numbers, on as many workers as there are CPUs.
+ *	static int square(void *arg)
+ *	{
+ *		long *number = arg;
+ *
+ *		*number *= *number;
+ *		return 0;
+ *	}
+ *
+ *	int square_all(long *numbers, int count)
+ *	{
+ *		weft_pool *pool;
+ *		weft_batch *batch;
+ *		int failed = weft_pool_create(NULL, &pool);
+ *
+ *		if (failed < 0)
+ *			return failed;
+ *		failed = weft_batch_create(&batch);
+ *		if (failed == 0) {
+ *			weft_task_options counted = { .batch = batch };
+ *
+ *			for (int i = 0; i < count && failed == 0; i++)
+ *				failed = weft_pool_submit(pool, square, &numbers[i], &counted,
+ *							  NULL);
+ *			if (failed == 0)
+ *				failed = weft_batch_wait(batch);
+ *			weft_batch_destroy(batch);
+ *		}
+ *		weft_pool_destroy(pool);
+ *		return failed;
+ *	}
  */
 #ifndef WEFT_POOL_H
 #define WEFT_POOL_H
@@ -134,6 +168,7 @@ WEFT_API int64_t weft_pool_stop(weft_pool *pool);
  * the number is as before. */
 WEFT_API int weft_pool_resize(weft_pool *pool, unsigned workers);
 
+/* What the pool has counted, and how it stands; the numbers are not of one instant. */
 WEFT_API void weft_pool_stats_get(weft_pool *pool, weft_pool_stats *out_stats);
 
 /* Waits for the end of the task and gives the handle back. Returns 0 and the function's result;

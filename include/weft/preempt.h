@@ -19,6 +19,19 @@
  *
  * When not to use these calls: to protect data. A thread on another processor runs all the same;
  * use a lock. They are for short stretches in which being switched away would be dear.
+ *
+ * Example:
+ *
+ *	// Others spin while the flag is set, so its holder had better not be switched away.
+ *	void add_quickly(atomic_flag *busy, long *sum, long what)
+ *	{
+ *		weft_preempt_disable();
+ *		while (atomic_flag_test_and_set_explicit(busy, memory_order_acquire))
+ *			;
+ *		*sum += what;
+ *		atomic_flag_clear_explicit(busy, memory_order_release);
+ *		weft_preempt_enable();
+ *	}
  */
 #ifndef WEFT_PREEMPT_H
 #define WEFT_PREEMPT_H

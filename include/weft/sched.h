@@ -10,6 +10,20 @@
  * the maker, which sleep while nothing runs. Kernel threads of weft's inherit the signal mask of
  * whoever makes the first scheduler (SIGURG unblocked): what a program wants to take by sigwait it
  * blocks before.
+ *
+ * Example:
+ *
+ *	static int app(void *arg)
+ *	{
+ *		return *(int *)arg == 42 ? 0 : 1; // what it spawns runs there too
+ *	}
+ *
+ *	int run_on_two(void)
+ *	{
+ *		int answer = 42;
+ *
+ *		return weft_run(app, &answer, &(weft_sched_options){ .processors = 2 });
+ *	}
  */
 #ifndef WEFT_SCHED_H
 #define WEFT_SCHED_H
@@ -81,14 +95,14 @@ WEFT_API int weft_run(weft_function *app, void *arg, const weft_sched_options *o
 WEFT_API int weft_sched_create(const weft_sched_options *options, weft_sched **out_sched);
 
 /* Waits until every thread of the scheduler has ended, then takes it away. Threads can be started
- * in it by its own threads alone meanwhile. Returns 0; -EDEADLK: called from one of its own
- * threads;
- * -ESRCH: lost by a fork. */
+ * in it by its own threads alone meanwhile.
+ * Returns 0; -EDEADLK: called from one of its own threads; -ESRCH: lost by a fork. */
 WEFT_API int weft_sched_destroy(weft_sched *sched);
 
 /* The scheduler of the calling thread, NULL outside of any. */
 WEFT_API weft_sched *weft_sched_self(void);
 
+/* How many processors it has. */
 WEFT_API unsigned weft_sched_processors(const weft_sched *sched);
 
 /* Sums the counters of its processors and carriers; each is exact, they are not of one instant. */

@@ -3,6 +3,22 @@
  * Semaphore: a count of permits. All-zero has none. First come, first served: permits that are
  * posted while threads wait go to the one that has waited longest, and who asks for several at once
  * is not overtaken by those that ask for fewer.
+ *
+ * Example:
+ *
+ *	static weft_sem seats = WEFT_SEM_INIT(4);
+ *
+ *	// At most four at a time; who gets no seat within a second goes away.
+ *	int with_a_seat(int (*work)(void *arg), void *arg)
+ *	{
+ *		int result = weft_sem_wait_until(&seats, weft_now() + WEFT_SECOND);
+ *
+ *		if (result < 0)
+ *			return result;
+ *		result = work(arg);
+ *		weft_sem_wake(&seats);
+ *		return result;
+ *	}
  */
 #ifndef WEFT_SEM_H
 #define WEFT_SEM_H

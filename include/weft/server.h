@@ -11,6 +11,32 @@
  *
  * When not to use it: for a protocol in which both sides speak when they like (a chat, a tunnel);
  * two light threads for each connection, with <weft/socket.h>, are plainer there.
+ *
+ * Example:
+ *
+ *	// A line is a request, and its own answer.
+ *	static int is_line(weft_conn *conn)
+ *	{
+ *		return memchr(conn->input, '\n', conn->input_bytes) != NULL;
+ *	}
+ *
+ *	static weft_served echo(weft_conn *conn)
+ *	{
+ *		char *end = memchr(conn->input, '\n', conn->input_bytes);
+ *		size_t bytes = end == NULL ? 0 : end + 1 - conn->input;
+ *
+ *		if (bytes == 0 || weft_write_all_until(conn->fd, conn->input, bytes,
+ *						       conn->write_until_ns) < 0)
+ *			return WEFT_SERVED_CLOSE;
+ *		weft_conn_consume(conn, bytes);
+ *		return WEFT_SERVED_KEEP;
+ *	}
+ *
+ *	int start_echo(const char *address, weft_server **out_server)
+ *	{
+ *		return weft_server_create(address, echo, NULL,
+ *					  &(weft_server_options){ .frame = is_line }, out_server);
+ *	}
  */
 #ifndef WEFT_SERVER_H
 #define WEFT_SERVER_H

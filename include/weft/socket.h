@@ -6,6 +6,24 @@
  * An address is text: "127.0.0.1:8080", "[::1]:8080", ":8080" (every interface),
  * "unix:/run/app.sock", "unix:@name" (Linux's abstract names). Port 0 takes any free one;
  * weft_socket_address says which. Names are not looked up: numbers only.
+ *
+ * Example:
+ *
+ *	// Asks a server, and has its answer within the time, or -ETIMEDOUT.
+ *	ssize_t ask(const char *address, const char *question, char *out_answer, size_t bytes,
+ *		    int64_t deadline_ns)
+ *	{
+ *		int fd = weft_connect_until(address, deadline_ns);
+ *		ssize_t result;
+ *
+ *		if (fd < 0)
+ *			return fd;
+ *		result = weft_write_all_until(fd, question, strlen(question), deadline_ns);
+ *		if (result == 0)
+ *			result = weft_read_until(fd, out_answer, bytes, deadline_ns);
+ *		weft_close(fd);
+ *		return result;
+ *	}
  */
 #ifndef WEFT_SOCKET_H
 #define WEFT_SOCKET_H

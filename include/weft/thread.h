@@ -22,6 +22,25 @@
  * weft_thread_exit. Somebody joins it, once, or it is detached; only then is its record given back.
  * Floating-point control (MXCSR, FPCR) belongs to the carrier: a thread that changes it puts it
  * back before it waits. (Preemption keeps it.)
+ *
+ * Example:
+ *
+ *	static int length_of(void *text)
+ *	{
+ *		return strlen(text);
+ *	}
+ *
+ *	int longer_of(char *one, char *other)
+ *	{
+ *		weft_thread *thread;
+ *		int first, second, failed = weft_thread_spawn(length_of, one, NULL, &thread);
+ *
+ *		if (failed < 0)
+ *			return failed;
+ *		second = length_of(other); // meanwhile
+ *		weft_thread_join(thread, &first);
+ *		return first > second ? first : second;
+ *	}
  */
 #ifndef WEFT_THREAD_H
 #define WEFT_THREAD_H
@@ -82,8 +101,7 @@ WEFT_API int weft_thread_spawn(weft_function *function, void *arg,
  * Waits until the thread has ended and gives its record back; the handle is dead after success.
  *   out_result   NULL, or where what its function returned goes
  * Returns 0; -EDEADLK: the thread itself; -EINVAL: detached, or somebody else joins it; -ESRCH:
- * lost
- *   by a fork. _try: -EBUSY while it runs. _until: -ETIMEDOUT, and both waiting forms
+ *   lost by a fork. _try: -EBUSY while it runs. _until: -ETIMEDOUT, and both waiting forms
  *   -ECANCELED: the caller was cancelled (the thread goes on and can be joined again).
  */
 WEFT_API int weft_thread_join(weft_thread *thread, int *out_result);

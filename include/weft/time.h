@@ -1,5 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* Time: nanoseconds of CLOCK_MONOTONIC in an int64_t. All deadlines are absolute. */
+/*
+ * Time: nanoseconds of CLOCK_MONOTONIC in an int64_t. All deadlines are absolute.
+ *
+ * Example:
+ *
+ *	// Does not drift: each beat is counted from the one before, not from its end.
+ *	void beat_evenly(void (*beat)(void), int64_t period_ns, int count)
+ *	{
+ *		int64_t next_ns = weft_now();
+ *
+ *		for (int i = 0; i < count; i++) {
+ *			beat();
+ *			next_ns += period_ns;
+ *			weft_sleep_until(next_ns);
+ *		}
+ *	}
+ */
 #ifndef WEFT_TIME_H
 #define WEFT_TIME_H
 

@@ -4,6 +4,16 @@
  *
  * The numbers follow semantic versioning.  While the first is 0, a new second number may break
  * what a program was built on; the soname says so.
+ *
+ * Example:
+ *
+ *	bool is_new_enough(void)
+ *	{
+ *		int major = 0, minor = 0;
+ *
+ *		sscanf(weft_version(), "%d.%d", &major, &minor);
+ *		return major == WEFT_VERSION_MAJOR && minor >= WEFT_VERSION_MINOR;
+ *	}
  */
 #ifndef WEFT_VERSION_H
 #define WEFT_VERSION_H

@@ -1,6 +1,33 @@
 /* SPDX-License-Identifier: MIT */
-/* Wait group: counts things under way; threads wait until none is. All-zero: none. It can be used
- * again when it has come to zero. */
+/*
+ * Wait group: counts things under way; threads wait until none is. All-zero: none. It can be used
+ * again when it has come to zero.
+ *
+ * Example:
+ *
+ *	static weft_wait_group under_way = WEFT_WAIT_GROUP_INIT;
+ *
+ *	static int work(void *arg)
+ *	{
+ *		++*(int *)arg;
+ *		weft_wait_group_done(&under_way);
+ *		return 0;
+ *	}
+ *
+ *	int work_on_all(int *items, int count)
+ *	{
+ *		int failed = 0;
+ *
+ *		for (int i = 0; i < count && failed == 0; i++) {
+ *			weft_wait_group_add(&under_way, 1); // before it starts
+ *			failed = weft_thread_spawn(work, &items[i], NULL, NULL);
+ *			if (failed < 0)
+ *				weft_wait_group_done(&under_way);
+ *		}
+ *		weft_wait_group_wait(&under_way);
+ *		return failed;
+ *	}
+ */
 #ifndef WEFT_WAIT_GROUP_H
 #define WEFT_WAIT_GROUP_H
 

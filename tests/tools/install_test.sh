@@ -44,4 +44,14 @@ a_program_links_the_static_library() {
 	same "$(cat out)" "$(pkg-config --modversion weft)"
 }
 
-run_tests a_program_links_the_shared_library a_program_links_the_static_library
+the_manual_is_where_man_looks() {
+	installed
+	manual=$(find "$PWD/dest" -path '*/man/man7/weft.7')
+	[ -n "$manual" ] || fail "no manual"
+	man -M "${manual%/man7/weft.7}" -P cat 3 weft_mutex_lock_until >out 2>&1 ||
+		fail "man does not find it: $(cat out)"
+	contains out "weft/mutex.h"
+}
+
+run_tests a_program_links_the_shared_library a_program_links_the_static_library \
+	the_manual_is_where_man_looks
