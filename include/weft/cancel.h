@@ -24,8 +24,8 @@
  * Example:
  *
  *	// All of it within the time: no call here needs a deadline of its own.
- *	int exchange(int fd, const char *question, char *out_answer, size_t bytes, int64_t
- *deadline_ns)
+ *	ssize_t exchange(int fd, const char *question, char *out_answer, size_t bytes,
+ *			 int64_t deadline_ns)
  *	{
  *		weft_scope scope;
  *		ssize_t got;

@@ -8,8 +8,7 @@
  *
  * Example:
  *
- *	// All of them, or the first failure: then those that still run are cancelled, and have
- *ended.
+ *	// All of them, or the first failure, which cancels those that still run.
  *	int do_all(weft_function *job, int *items, int count, int64_t deadline_ns)
  *	{
  *		weft_group group = WEFT_GROUP_INIT;

@@ -82,20 +82,18 @@ def lines_of(comment):
     return lines
 
 
-def split_example(lines):
-    """The lines of a head without its example, and the example's code."""
+def split_example(lines, path):
+    """The lines of a head without its example, which ends it, and the example's code."""
     if 'Example:' not in lines:
         return lines, []
     at = lines.index('Example:')
-    end = at + 1
-    while end < len(lines) and (not lines[end] or lines[end].startswith('\t')):
-        end += 1
-    code = [line[1:] for line in lines[at + 1:end]]
+    code = [line[1:] for line in lines[at + 1:]]
+    strays = [line for line in lines[at + 1:] if line and not line.startswith('\t')]
+    if strays:
+        raise Complaint(f"{path}:1: in its example, but not behind a tab: '{strays[0]}'")
     while code and not code[0]:
         del code[0]
-    while code and not code[-1]:
-        del code[-1]
-    return lines[:at] + lines[end:], code
+    return lines[:at], code
 
 
 def end_of_declaration(text, at):
@@ -178,7 +176,7 @@ def read(path, include):
         if what == 'comment':
             comments += 1
             if comments == 2:
-                header.head, header.example = split_example(lines_of(piece))
+                header.head, header.example = split_example(lines_of(piece), path)
             if comments > 2:
                 run = Run(lines_of(piece), line)
                 header.runs.append(run)
