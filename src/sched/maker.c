@@ -19,7 +19,7 @@ static struct {
 
 void weft__maker_ring(void)
 {
-	atomic_add_acq_rel(&maker.rings, 1u);
+	atomic_add_acq_rel(&maker.rings, 1u); /* RUNG: what is asked for before it */
 	weft__sys_wake(&maker.rings, 1);
 }
 
@@ -95,7 +95,7 @@ static void *maker_main(void *arg)
 	(void)arg;
 	for (;;) {
 		/* before the looks: who asks after one of them rings after this */
-		uint32_t rings = atomic_load_acquire(&maker.rings);
+		uint32_t rings = atomic_load_acquire(&maker.rings); /* RUNG */
 		struct weft_sched *sched = NULL;
 
 		if (atomic_load_acquire(&maker.stopping) != 0)

@@ -45,13 +45,13 @@ static inline void weft__latest_set(struct weft__latest *latest, int64_t wish,
 	if (atomic_swap_acq_rel(&latest->wished, wish) == wish)
 		return;
 	do {
-		weft__sys_full_barrier();
+		weft__sys_full_barrier(); /* LATEST */
 		if (atomic_swap_acq_rel(&latest->busy, 1u) != 0)
 			return;
 		done = atomic_load_acquire(&latest->wished);
 		carry_out(on, done);
 		atomic_store_release(&latest->busy, 0u);
-		weft__sys_full_barrier();
+		weft__sys_full_barrier(); /* LATEST */
 	} while (atomic_load_acquire(&latest->wished) != done);
 }
 

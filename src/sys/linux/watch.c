@@ -139,7 +139,7 @@ void weft__sys_watch_resume(struct weft__watch *watch)
 	int saved;
 
 	atomic_store_relaxed(&watch->is_paused, false);
-	weft__sys_full_barrier();
+	weft__sys_full_barrier(); /* PAUSE */
 	if (likely(!atomic_load_relaxed(&watch->is_wanted)))
 		return;
 	saved = errno;

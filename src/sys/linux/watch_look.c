@@ -175,7 +175,7 @@ static bool is_paused(struct weft__watch *watch)
 	watch->since_ns = 0;
 	watch->cpu_ns = -1;
 	atomic_store_relaxed(&watch->is_wanted, true);
-	weft__sys_full_barrier();
+	weft__sys_full_barrier(); /* PAUSE */
 	return atomic_load_relaxed(&watch->is_paused);
 }
 

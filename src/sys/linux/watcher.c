@@ -100,7 +100,7 @@ void weft__sys_watcher_remove(struct weft__watcher *watcher, struct weft__watch 
 /* Whoever finds it rung already leaves the bell to the one who rang. */
 void weft__sys_watcher_ring(struct weft__watcher *watcher)
 {
-	if (atomic_swap_acq_rel(&watcher->is_rung, true))
+	if (atomic_swap_acq_rel(&watcher->is_rung, true)) /* BELL: what it rings for before it */
 		return;
 	weft__sys_bell_ring(watcher->bell);
 }
@@ -108,7 +108,7 @@ void weft__sys_watcher_ring(struct weft__watcher *watcher)
 static bool take_ring(struct weft__watcher *watcher)
 {
 	return atomic_load_acquire(&watcher->is_rung) &&
-	       atomic_swap_acq_rel(&watcher->is_rung, false);
+	       atomic_swap_acq_rel(&watcher->is_rung, false); /* BELL */
 }
 
 static void doze(struct weft__watcher *watcher, int64_t deadline_ns)
