@@ -74,7 +74,7 @@ void weft_thread_cancel(weft_thread *thread)
 	struct weft__wakes wakes = { NULL, NULL };
 
 	weft__cancel_mark(thread);
-	weft__sys_heavy_barrier();
+	weft__sys_heavy_barrier(); /* CANCEL */
 	weft__cancel_claim(thread, &wakes);
 	weft__wakes_ready(&wakes);
 }

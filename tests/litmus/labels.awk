@@ -8,6 +8,8 @@
 #   -v mode=operations   only those with an atomic operation on their own line: "LABEL place
 #                        operation", by its name in a litmus program (two, with a bar between,
 #                        where it may have either)
+#   -v mode=fences       instead: the places of light, heavy and full barriers without a label, on
+#                        the line or in the eight before it
 
 function orders(text) {
 	return text ~ /atomic_(load|swap|cas|add|sub|or|and)_(acquire|release|acq_rel)\(/ ||
@@ -52,9 +54,21 @@ function print_one(word, at,    operation) {
 	}
 }
 
+function print_bare(at,    i) {
+	for (i = at; i > at - 9 && i > 0; i--)
+		if (match(line[i], "[ (][A-Z][A-Z-]+[A-Z]" behind))
+			return
+	print file ":" at
+}
+
 function print_labels(    i, text, word) {
 	for (i = 1; i <= count; i++) {
 		text = line[i]
+		if (mode == "fences") {
+			if (text ~ /weft__sys_(heavy|light|full)_barrier\(\);/)
+				print_bare(i)
+			continue
+		}
 		while (match(text, before "[A-Z][A-Z-]+[A-Z]" behind)) {
 			word = substr(text, RSTART, RLENGTH)
 			text = substr(text, RSTART + RLENGTH - 1)

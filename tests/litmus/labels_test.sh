@@ -14,7 +14,7 @@ sources() { # folder
 	find "$1/src" "$1/include" -name '*.[ch]' ! -path '*/sys/sim/*'
 }
 
-labels() { # folder, all or operations or ''
+labels() { # folder, mode of labels.awk
 	sources "$1" | xargs awk -v "mode=$2" -f "$root/tests/litmus/labels.awk"
 }
 
@@ -37,6 +37,11 @@ labels_and_programs_are_the_same() {
 	compare "$root" "$root/tests/litmus/labels" >out
 	[ ! -s out ] || fail "$(cat out)"
 	[ "$(find "$root/tests/litmus/labels" -name '*.litmus' | wc -l)" -ge 40 ] || fail 'few programs'
+}
+
+every_fence_has_a_label() {
+	labels "$root" fences >out
+	[ ! -s out ] || fail "without a label: $(cat out)"
 }
 
 small_tree() {
@@ -69,6 +74,23 @@ a_weaker_order_needs_another_program() {
 	lacks out old.c
 }
 
+a_fence_without_a_label_is_found() {
+	small_tree '	word = 1; /* FRESH: but that is far away */
+
+
+
+
+
+
+
+
+	weft__sys_full_barrier();
+	weft__sys_heavy_barrier(); /* NEW */'
+	labels . fences >out
+	contains out './src/sched/park.c:10'
+	lacks out ':11'
+}
+
 a_state_is_no_label() {
 	small_tree ' *   (ARMED, e) -> (PARKED, e)
 enum { ARMED, PARKED /* PARKED */ };'
@@ -85,8 +107,10 @@ a_program_needs_its_label() {
 
 run_tests \
 	labels_and_programs_are_the_same \
+	every_fence_has_a_label \
 	a_new_label_needs_a_program \
 	it_may_stand_in_the_comment_before \
 	a_weaker_order_needs_another_program \
+	a_fence_without_a_label_is_found \
 	a_state_is_no_label \
 	a_program_needs_its_label
