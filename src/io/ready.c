@@ -38,7 +38,7 @@ static int wait_ready(int fd, int wanted, int64_t deadline_ns)
 	result = weft__fd_begin(fd, &use);
 	if (result < 0)
 		return result;
-	/* Counted before the first look: whatever comes after it finds us. */
+	/* Counted before the first look: whatever comes after it finds us. (BOTH) */
 	if (bits == WEFT__POLL_BOTH)
 		atomic_add_acq_rel(&use.entry->both, 1);
 	result = (int)weft__call_with(&use, &call);

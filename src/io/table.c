@@ -134,7 +134,7 @@ int weft__fd_begin(int fd, struct weft__use *out_use)
 		if (unlikely(state & WEFT__FD_CLOSING) && settle(entry, &state) < 0)
 			return -EBADF;
 		weft__assert((state & WEFT__FD_REFERENCES) != WEFT__FD_REFERENCES);
-	} while (!atomic_cas_acquire(&entry->state, &state, state + 1));
+	} while (!atomic_cas_acquire(&entry->state, &state, state + 1)); /* USE */
 	*out_use = (struct weft__use){
 		.entry = entry,
 		.fd = fd,
@@ -158,7 +158,7 @@ static weft__cold int close_last(struct weft__fd *entry, int fd, uint64_t state)
 	atomic_store_relaxed(&entry->inherits, 0);
 	error = weft__sys_close(fd);
 	/* The number may have been given out again already, and its new owner spoken for us: then
-	 * this fails. */
+	 * this fails. (USE) */
 	(void)atomic_cas_acq_rel(&entry->state, &state,
 				 (uint64_t)(WEFT__FD_GENERATION(state) + 1) << 32);
 	return error == -EINTR ? 0 : error;
@@ -166,7 +166,7 @@ static weft__cold int close_last(struct weft__fd *entry, int fd, uint64_t state)
 
 int weft__fd_end(const struct weft__use *use)
 {
-	uint64_t state = atomic_sub_acq_rel(&use->entry->state, 1) - 1;
+	uint64_t state = atomic_sub_acq_rel(&use->entry->state, 1) - 1; /* USE */
 
 	if (likely((state & (WEFT__FD_CLOSING | WEFT__FD_REFERENCES)) != WEFT__FD_CLOSING))
 		return 0;

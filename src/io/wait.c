@@ -25,7 +25,7 @@ bool weft__fd_is_waited(struct weft__fd *entry, uint32_t wanted)
 static void wake_side(struct weft__fd_side *side, int code, struct weft__wakes *wakes)
 {
 	weft__waitq_lock(&side->waiters);
-	atomic_store_release(&side->sequence, side->sequence + 1);
+	atomic_store_release(&side->sequence, side->sequence + 1); /* SEQUENCE */
 	weft__waitq_wake_all(&side->waiters, code, wakes);
 	weft__waitq_unlock(&side->waiters);
 }
@@ -44,7 +44,13 @@ void weft__fd_event(struct weft__fd *entry, uint32_t ready)
 	struct weft__wakes wakes = { NULL, NULL };
 	struct weft_thread *thread, *next;
 
-	if ((ready & WEFT__POLL_READ) || atomic_load_acquire(&entry->both) != 0)
+	/*
+	 * BOTH: who waits for either counts, then looks; here it became ready, then the count is
+	 * read. A load would do where store and load are in order: else he sees what was before,
+	 * we see no count, and he waits for an event that has come. Of two read-modify-writes of
+	 * one word one is first, and the other comes after all that was before it.
+	 */
+	if ((ready & WEFT__POLL_READ) || atomic_add_acq_rel(&entry->both, 0) != 0)
 		wake_side(weft__fd_side(entry, WEFT__POLL_READ), 0, &wakes);
 	if (ready & WEFT__POLL_WRITE)
 		wake_side(weft__fd_side(entry, WEFT__POLL_WRITE), 0, &wakes);

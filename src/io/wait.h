@@ -39,6 +39,7 @@ static inline struct weft__fd_side *weft__fd_side(struct weft__fd *entry, uint32
 
 static inline uint32_t weft__fd_sequence(const struct weft__use *use, uint32_t wanted)
 {
+	/* SEQUENCE: before the try */
 	return atomic_load_acquire(&weft__fd_side(use->entry, wanted)->sequence);
 }
 

@@ -47,7 +47,7 @@ static bool begin_call(struct weft__fd *entry, uint32_t ready)
 		if (!(word & WATCH_SET))
 			return false;
 		next = word & WATCH_CALLING ? word | ready : word | WATCH_CALLING;
-	} while (!atomic_cas_acq_rel(&entry->watch_word, &word, next));
+	} while (!atomic_cas_acq_rel(&entry->watch_word, &word, next)); /* CALLING */
 	return !(word & WATCH_CALLING);
 }
 
@@ -61,7 +61,7 @@ static uint32_t end_call(struct weft__fd *entry)
 		next = (word & WATCH_SET) && (word & WATCH_BITS)
 			       ? word & ~WATCH_BITS
 			       : word & ~(WATCH_BITS | WATCH_CALLING);
-	while (!atomic_cas_acq_rel(&entry->watch_word, &word, next));
+	while (!atomic_cas_acq_rel(&entry->watch_word, &word, next)); /* CALLING */
 	return next & WATCH_CALLING ? word & WATCH_BITS : 0;
 }
 
@@ -82,7 +82,7 @@ void weft__watch_drop(struct weft__fd *entry)
 	while (word & WATCH_SET)
 		if (atomic_cas_acq_rel(&entry->watch_word, &word, word & WATCH_CALLING))
 			break;
-	while (atomic_load_acquire(&entry->watch_word) & WATCH_CALLING)
+	while (atomic_load_acquire(&entry->watch_word) & WATCH_CALLING) /* CALLING */
 		weft__sys_thread_yield();
 }
 
@@ -105,7 +105,7 @@ static int set(struct weft__use *use, struct weft__watch *watch)
 	if (!atomic_cas_acq_rel(&use->entry->watch_word, &none, WATCH_MAKING))
 		return -EEXIST;
 	use->entry->watch = watch;
-	atomic_store_release(&use->entry->watch_word, WATCH_SET);
+	atomic_store_release(&use->entry->watch_word, WATCH_SET); /* CALLING */
 	return 0;
 }
 
