@@ -41,6 +41,7 @@
 #include <weft/sched.h>
 #include <weft/sem.h>
 #include <weft/socket.h>
+#include <weft/spin.h>
 #include <weft/thread.h>
 #include <weft/time.h>
 #include <weft/version.h>

@@ -63,6 +63,59 @@ static void mutex_excludes(void *arg)
 	weft_mutex_fini(&guarded.mutex);
 }
 
+/* ---- spin lock: the same, with holders that give way */
+
+struct spun {
+	weft_spin spin;
+	int inside, entered;
+	int32_t allowed; /* atomic */
+};
+
+static int spin_somehow(weft_spin *spin)
+{
+	switch (weft__sim_choose(4)) {
+	case 0:
+		return weft_spin_lock_try(spin);
+	case 1:
+		return weft_spin_lock_until(spin, engine_deadline());
+	default:
+		return weft_spin_lock(spin);
+	}
+}
+
+static int enter_spun(void *arg)
+{
+	struct spun *spun = arg;
+
+	for (int i = 0; i < 4; i++) {
+		int code = spin_somehow(&spun->spin);
+
+		weft__sim_check(code == 0 || code == -EBUSY || code == -ETIMEDOUT ||
+				code == -ECANCELED);
+		if (code < 0)
+			continue;
+		atomic_add_relaxed(&spun->allowed, 1);
+		weft__sim_check(spun->inside++ == 0);
+		/* No sleep: simulated time hardly passes while others spin. */
+		if (weft__sim_choose(3) == 0)
+			weft_yield();
+		spun->entered++;
+		weft__sim_check(--spun->inside == 0);
+		weft_spin_unlock(&spun->spin);
+	}
+	return 0;
+}
+
+static void spin_excludes(void *arg)
+{
+	struct spun spun = { 0 };
+
+	(void)arg;
+	run_crowd_cancelling(enter_spun, &spun);
+	weft__sim_check(spun.entered == spun.allowed && spun.inside == 0);
+	weft_spin_fini(&spun.spin);
+}
+
 /* ---- condition variable: a small buffer between those who put and those who take */
 
 struct buffer {
@@ -350,6 +403,7 @@ const struct scenario sync_scenarios[] = {
 	{ .name = "mutex-excludes",
 	  .run = mutex_excludes,
 	  .options = { .spurious = 50, .eintr = 50 } },
+	{ .name = "spin-excludes", .run = spin_excludes, .options = { .eintr = 50 } },
 	{ .name = "buffer-passes-all",
 	  .run = buffer_passes_all,
 	  .options = { .spurious = 50, .eintr = 50 } },
