@@ -8,6 +8,19 @@
  * No order: any of those that wait may be next, and one may wait for long.
  * When not to use it: for sections that wait, call the kernel or allocate, or are longer than a
  * microsecond (a mutex costs hardly more where nobody is in the way, and nothing while it waits).
+ *
+ * Example:
+ *
+ *	static weft_spin lock = WEFT_SPIN_INIT;
+ *	static long sum, count;
+ *
+ *	void note(long value)
+ *	{
+ *		weft_spin_lock(&lock);
+ *		sum += value;
+ *		count++;
+ *		weft_spin_unlock(&lock);
+ *	}
  */
 #ifndef WEFT_SPIN_H
 #define WEFT_SPIN_H
