@@ -177,6 +177,19 @@ bad  cancel    -DFLAG_ONCE
 bad  cancel    -DSTAYS_FLAGGED
 bad  cancel    -DSHIELD_SILENT
 bad  cancel    -DSHIELD_BLIND
+good mutex     -DTRIES=2
+bad  mutex     -DFREED_BY_STORE
+bad  mutex     -DMARK_OUTSIDE
+bad  mutex     -DNO_MARK
+bad  mutex     -DWOKEN_STAYS
+bad  mutex     -DWOKEN_LEAVES
+bad  mutex     -DWOKEN_FREED
+bad  mutex     -DWOKEN_BLIND
+bad  mutex     -DLOST_COUNTS
+bad  mutex     -DWAITED_DROPPED
+bad  mutex     -DNO_SETTLE
+long cancel
+long mutex     -DTRIES=4
 long park      -DLIGHT_WAITS=3 -DKERNEL_WAITS=0
 long ownership
 long ownership -DREVOCATIONS=2 -DBLOCKS=0 -DSPAWNS=0
@@ -294,7 +307,7 @@ while [ ${#waiting[@]} -gt 0 ]; do finish_oldest; done
 
 # What no good row of a model reaches.
 for model in park ownership handoff dislodge maker preempt stopped idle ended runqueue \
-	waitq cancel; do
+	waitq cancel mutex; do
 	sets=()
 	for dir in "$work"/*/; do
 		[ "$(cat "$dir/kind")" = good ] && [ "$(cat "$dir/model")" = "$model" ] && sets+=("$dir/unreached")
