@@ -27,13 +27,16 @@
 #ifndef WEFT_WEFT_H
 #define WEFT_WEFT_H
 
+#include <weft/barrier.h>
 #include <weft/blocking.h>
 #include <weft/cancel.h>
 #include <weft/cond.h>
 #include <weft/defer.h>
+#include <weft/event.h>
 #include <weft/group.h>
 #include <weft/inspect.h>
 #include <weft/io.h>
+#include <weft/latch.h>
 #include <weft/mutex.h>
 #include <weft/once.h>
 #include <weft/pool.h>

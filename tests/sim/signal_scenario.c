@@ -103,29 +103,215 @@ static void who_leaves_lets_others_by(void *arg)
 	weft_sem_fini(&permits.sem);
 }
 
+/* ---- event: who resets and then looks misses nothing; who waits goes on */
+struct door {
+	weft_event knocked;
+	int32_t left;         /* atomic: parcels at the door */
+	int32_t taken;        /* the opener's */
+	uint32_t roles, done; /* atomic */
+};
+
+static int knock_or_open(void *arg)
+{
+	struct door *door = arg;
+
+	if (atomic_add_relaxed(&door->roles, 1u) != 0) {
+		engine_dawdle();
+		atomic_add_relaxed(&door->left, 1);
+		weft_event_set(&door->knocked);
+		return 0;
+	}
+	while (door->taken < USERS) {
+		int code = weft__sim_choose(3) == 0
+				   ? weft_event_wait_until(&door->knocked, engine_deadline())
+				   : weft_event_wait(&door->knocked);
+
+		weft__sim_check(code == 0 || code == -ETIMEDOUT);
+		if (code < 0)
+			continue;
+		weft_event_reset(&door->knocked);
+		door->taken = atomic_load_relaxed(&door->left);
+	}
+	return 0;
+}
+
+static void no_knock_is_missed(void *arg)
+{
+	struct door door = { 0 };
+
+	(void)arg;
+	run_crowd(knock_or_open, &door);
+	weft__sim_check(door.taken == USERS);
+	weft_event_fini(&door.knocked);
+}
+
+/* All wait but one, who sets it, once, and resets it at once. */
+static int pulse_or_wait(void *arg)
+{
+	struct door *door = arg;
+
+	if (atomic_add_relaxed(&door->roles, 1u) == 0) {
+		engine_dawdle();
+		weft_event_set(&door->knocked);
+		weft_event_reset(&door->knocked);
+		/* who came after that waits for this one */
+		while (atomic_load_relaxed(&door->done) < USERS) {
+			weft_sleep(1000);
+			weft_event_set(&door->knocked);
+			weft_event_reset(&door->knocked);
+		}
+		return 0;
+	}
+	if (weft__sim_choose(2))
+		engine_dawdle();
+	while (weft__sim_choose(3) == 0 &&
+	       weft_event_wait_until(&door->knocked, engine_deadline()) != 0)
+		;
+	weft__sim_check(weft_event_wait(&door->knocked) == 0);
+	atomic_add_relaxed(&door->done, 1u);
+	return 0;
+}
+
+static void a_pulse_reaches_all_that_wait(void *arg)
+{
+	struct door door = { 0 };
+
+	(void)arg;
+	run_crowd(pulse_or_wait, &door);
+	weft__sim_check(weft_event_wait_try(&door.knocked) == -EAGAIN);
+	weft_event_fini(&door.knocked);
+}
+
+/* ---- latch: nobody goes on before all have come */
+struct gathering {
+	weft_latch latch;
+	weft_barrier barrier;
+	int32_t came, last; /* atomic */
+};
+
+static int arrive(void *arg)
+{
+	struct gathering *gathering = arg;
+	int code;
+
+	engine_dawdle();
+	atomic_add_relaxed(&gathering->came, 1);
+	switch (weft__sim_choose(3)) {
+	case 0:
+		code = weft_latch_arrive_and_wait(&gathering->latch);
+		break;
+	case 1:
+		code = weft_latch_arrive_and_wait_until(&gathering->latch, engine_deadline());
+		break;
+	default:
+		weft_latch_count_down(&gathering->latch, 1);
+		code = weft_latch_wait_try(&gathering->latch);
+		break;
+	}
+	weft__sim_check(code == 0 || code == -ETIMEDOUT || code == -EBUSY);
+	if (code != 0)
+		weft__sim_check(weft_latch_wait(&gathering->latch) == 0);
+	weft__sim_check(atomic_load_relaxed(&gathering->came) == USERS + 1);
+	return 0;
+}
+
+static void a_latch_opens_for_all(void *arg)
+{
+	struct gathering gathering = { .latch = WEFT_LATCH_INIT(USERS + 1) };
+
+	(void)arg;
+	run_crowd(arrive, &gathering);
+	weft_latch_fini(&gathering.latch);
+}
+
+/* ---- barrier: one of each meeting is the last; who gives up has not come */
+#define MEETINGS 3
+
+static int meet(void *arg)
+{
+	struct gathering *gathering = arg;
+
+	for (int i = 0; i < MEETINGS; i++) {
+		int code;
+
+		atomic_add_relaxed(&gathering->came, 1);
+		do {
+			engine_dawdle();
+			code = weft__sim_choose(3) != 0
+				       ? weft_barrier_wait(&gathering->barrier)
+				       : weft_barrier_wait_until(&gathering->barrier,
+								 engine_deadline());
+			weft__sim_check(code >= 0 || code == -ETIMEDOUT);
+		} while (code < 0);
+		weft__sim_check(atomic_load_relaxed(&gathering->came) >= (i + 1) * (USERS + 1));
+		if (code == WEFT_BARRIER_LAST)
+			weft__sim_check(atomic_add_relaxed(&gathering->last, 1) == i);
+	}
+	return 0;
+}
+
+static void all_meet(void *arg)
+{
+	struct gathering gathering = { .barrier = WEFT_BARRIER_INIT(USERS + 1) };
+
+	(void)arg;
+	run_crowd(meet, &gathering);
+	weft__sim_check(gathering.last == MEETINGS && gathering.barrier.arrived == 0);
+	weft_barrier_fini(&gathering.barrier);
+}
+
 /* ---- what was waited on may go away when nobody can wait on it any more */
+struct brief {
+	weft_sem sem;
+	weft_event event;
+	weft_latch latch;
+};
+
 static int post_all(void *arg)
 {
 	engine_dawdle();
-	weft__sim_check(weft_sem_wake_n(arg, 5) == 0);
+	weft__sim_check(weft_sem_wake_n(&((struct brief *)arg)->sem, 5) == 0);
+	return 0;
+}
+
+static int set_event(void *arg)
+{
+	engine_dawdle();
+	weft_event_set(&((struct brief *)arg)->event);
+	return 0;
+}
+
+static int open_latch(void *arg)
+{
+	engine_dawdle();
+	weft_latch_count_down(&((struct brief *)arg)->latch, 1);
 	return 0;
 }
 
 static void use_and_spoil(void)
 {
-	weft_sem *sem = calloc(1, sizeof *sem);
-	const unsigned char *bytes = (const unsigned char *)sem;
+	static weft_function *const users[] = { post_all, set_event, open_latch };
+	struct brief *brief = calloc(1, sizeof *brief);
+	const unsigned char *bytes = (const unsigned char *)brief;
+	unsigned which = weft__sim_choose(3);
 	weft_thread *thread;
 
-	weft__sim_check(sem != NULL);
-	thread = engine_spawn(post_all, sem);
-	weft__sim_check(weft_sem_wait_n(sem, 2) == 0);
-	weft__sim_check(weft_sem_wait_n(sem, 3) == 0);
-	memset(sem, 0xa5, sizeof *sem);
+	weft__sim_check(brief != NULL);
+	weft_latch_init(&brief->latch, 1);
+	thread = engine_spawn(users[which], brief);
+	if (which == 0) {
+		weft__sim_check(weft_sem_wait_n(&brief->sem, 2) == 0);
+		weft__sim_check(weft_sem_wait_n(&brief->sem, 3) == 0);
+	} else {
+		engine_dawdle();
+		weft__sim_check((which == 1 ? weft_event_wait(&brief->event)
+					    : weft_latch_wait(&brief->latch)) == 0);
+	}
+	memset(brief, 0xa5, sizeof *brief);
 	engine_join(thread, 0);
-	for (size_t i = 0; i < sizeof *sem; i++)
+	for (size_t i = 0; i < sizeof *brief; i++)
 		weft__sim_check(bytes[i] == 0xa5);
-	free(sem);
+	free(brief);
 }
 
 static int spoil_often(void *arg)
@@ -136,7 +322,7 @@ static int spoil_often(void *arg)
 	return 0;
 }
 
-static void all_taken_may_go(void *arg)
+static void used_up_may_go(void *arg)
 {
 	(void)arg;
 	run_crowd(spoil_often, NULL);
@@ -149,6 +335,16 @@ const struct scenario signal_scenarios[] = {
 	{ .name = "who-leaves-lets-others-by",
 	  .run = who_leaves_lets_others_by,
 	  .options = { .spurious = 50, .eintr = 50 } },
-	{ .name = "all-taken-may-go", .run = all_taken_may_go, .options = { .spurious = 50 } },
+	{ .name = "no-knock-is-missed",
+	  .run = no_knock_is_missed,
+	  .options = { .spurious = 50, .eintr = 50 } },
+	{ .name = "a-pulse-reaches-all-that-wait",
+	  .run = a_pulse_reaches_all_that_wait,
+	  .options = { .spurious = 50 } },
+	{ .name = "a-latch-opens-for-all",
+	  .run = a_latch_opens_for_all,
+	  .options = { .spurious = 50, .eintr = 50 } },
+	{ .name = "all-meet", .run = all_meet, .options = { .spurious = 50, .eintr = 50 } },
+	{ .name = "used-up-may-go", .run = used_up_may_go, .options = { .spurious = 50 } },
 	{ 0 },
 };
