@@ -23,7 +23,10 @@ packages_of() {
 		echo zlib1g-dev libzstd-dev libsqlite3-dev libssl-dev libexpat1-dev
 		;;
 	models) echo spin ;;
-	bench) echo g++ libboost-dev libboost-context-dev libboost-fiber-dev libst-dev libglib2.0-dev ;;
+	bench)
+		echo g++ libboost-dev libboost-context-dev libboost-fiber-dev libst-dev libglib2.0-dev
+		echo golang-go
+		;;
 	servers) echo nginx-light wrk ;;
 	tidy) echo clang clang-tidy clang-format cppcheck ;;
 	aarch64) echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user ;;

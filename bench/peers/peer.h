@@ -114,17 +114,20 @@ static inline double peer_quantile(double *values, long n, double p)
 	return values[below] + (place - (double)below) * (values[below + 1] - values[below]);
 }
 
-/* A driver that sets WEFT_BENCH_CPUS has chosen the CPUs; a person at the prompt need not. */
+/* A driver that sets WEFT_BENCH_CPUS has chosen the CPUs; a person at the prompt need not, nor one
+ * whose rows differ in it. The first CPU: it is the one that weft is kept to. */
 static inline void peer_keep_to_one_cpu(void)
 {
-	cpu_set_t set;
-	int cpu = sched_getcpu();
+	cpu_set_t all, one;
+	int cpu = 0;
 
-	if (getenv("WEFT_BENCH_CPUS") || cpu < 0)
+	if (getenv("WEFT_BENCH_CPUS") || sched_getaffinity(0, sizeof all, &all) != 0)
 		return;
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	sched_setaffinity(0, sizeof set, &set);
+	while (cpu < CPU_SETSIZE - 1 && !CPU_ISSET(cpu, &all))
+		cpu++;
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	sched_setaffinity(0, sizeof one, &one);
 }
 
 /* The body of a child: a warm-up, then runs first to last. */
