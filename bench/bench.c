@@ -12,28 +12,14 @@
 #include "results.h"
 
 static const struct bench *const benches[] = {
-	&bench_switch_raw,
-	&bench_yield,
-	&bench_spawn_join,
-	&bench_spawn_batch,
-	&bench_mutex,
-	&bench_semaphore,
-	&bench_sleep,
-	&bench_park_million,
-	&bench_steal,
-	&bench_idle,
-	&bench_pool_outside,
-	&bench_pool_inside,
-	&bench_pool_latency,
-	&bench_pool_idle,
-	&bench_pool_blocked,
-	&bench_preempt_cost,
-	&bench_preempt_overhead,
-	&bench_preempt_idle,
-	&bench_fairness,
-	&bench_block_gap,
-	&bench_block_monitor,
-	&bench_wrapped_call,
+	&bench_switch_raw,       &bench_yield,         &bench_spawn_join,
+	&bench_spawn_batch,      &bench_mutex,         &bench_mutex_contended,
+	&bench_semaphore,        &bench_condvar,       &bench_sleep,
+	&bench_park_million,     &bench_steal,         &bench_idle,
+	&bench_pool_outside,     &bench_pool_inside,   &bench_pool_latency,
+	&bench_pool_idle,        &bench_pool_blocked,  &bench_preempt_cost,
+	&bench_preempt_overhead, &bench_preempt_idle,  &bench_fairness,
+	&bench_block_gap,        &bench_block_monitor, &bench_wrapped_call,
 };
 
 enum { BENCHES = sizeof benches / sizeof benches[0], RUNS = 5 };
@@ -41,6 +27,7 @@ enum { BENCHES = sizeof benches / sizeof benches[0], RUNS = 5 };
 struct options {
 	bool json, list, peers, quick, help;
 	int runs;
+	long count;     /* 0: each row's own */
 	unsigned kinds; /* 0: each bench's usual one */
 	bool named[BENCHES];
 	bool any_named, server;
@@ -73,6 +60,7 @@ static const char help[] =
 	"  --kind KIND       threads of this kind (light, user or kernel) where there is\n"
 	"                    a choice\n"
 	"  --runs N          how often each is measured (default 5); the median counts\n"
+	"  --count N         how much work a run of weft's is; 0: each benchmark's own\n"
 	"  --quick           once, with little work: whether all of it runs, not how fast\n"
 	"  --json            one object a line, for machines\n"
 	"  --help            this\n"
@@ -126,6 +114,17 @@ static int take_runs(struct options *options, const char *text)
 	return 0;
 }
 
+static int take_count(struct options *options, const char *text)
+{
+	char *end;
+
+	options->count = text != NULL ? strtol(text, &end, 10) : -1;
+	if (options->count >= 0 && end != text && *end == '\0')
+		return 0;
+	fputs("weft bench: --count takes a number, 0 or more\n", stderr);
+	return 2;
+}
+
 static int take_kind(struct options *options, const char *text)
 {
 	for (int k = 0; k < BENCH_KINDS; k++)
@@ -154,6 +153,23 @@ static bool take_switch(struct options *options, const char *word)
 	return false;
 }
 
+static bool take_value(struct options *options, const char *word, const char *text, int *out_error)
+{
+	static const struct {
+		const char *name;
+		int (*take)(struct options *options, const char *text);
+	} values[] = { { "--runs", take_runs },
+		       { "--kind", take_kind },
+		       { "--count", take_count } };
+
+	for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
+		if (strcmp(word, values[i].name) == 0) {
+			*out_error = values[i].take(options, text);
+			return true;
+		}
+	return false;
+}
+
 static int take_name(struct options *options, const char *word)
 {
 	for (int i = 0; i < BENCHES; i++)
@@ -176,12 +192,8 @@ static int take_options(struct options *options, char **argv)
 
 		if (take_switch(options, *argv))
 			continue;
-		if (strcmp(*argv, "--runs") == 0 || strcmp(*argv, "--kind") == 0) {
-			const char *name = *argv, *value = argv[1];
-
-			argv += value != NULL;
-			error = name[2] == 'r' ? take_runs(options, value)
-					       : take_kind(options, value);
+		if (take_value(options, argv[0], argv[1], &error)) {
+			argv += argv[1] != NULL;
 		} else if (**argv == '-') {
 			fprintf(stderr,
 				"weft bench: there is no option '%s'; see weft bench --help\n",
@@ -225,11 +237,14 @@ static int take_turn(const struct bench *bench, const struct bench_row *row,
 		     struct bench_results *results)
 {
 	double out[BENCH_CASES_MAX];
+	long count = options->count;
 	int result;
 
 	if (!is_wanted(row, options, k) || (*left_out & kinds[k].bit) != 0)
 		return 0;
-	result = bench_run_row(bench, row, kinds[k].kind, options->quick, out);
+	if (count == 0)
+		count = options->quick ? row->quick_count : row->count;
+	result = bench_run_row(bench, row, kinds[k].kind, count, out);
 	if (result > 0) {
 		*left_out |= kinds[k].bit;
 		return kinds[k].bit == options->kinds;
@@ -240,6 +255,16 @@ static int take_turn(const struct bench *bench, const struct bench_row *row,
 		bench_results_add(results, row->cases[c].name, kinds[k].name, "weft",
 				  row->cases[c].unit, out[c]);
 	return 0;
+}
+
+/* What the others are told of CPUs. */
+static enum bench_cpus cpus_of(const struct bench *bench)
+{
+	bool one = false, all = false;
+
+	for (const struct bench_row *row = bench->rows; row->run != NULL; row++)
+		*(row->flags & BENCH_ONE_CPU ? &one : &all) = true;
+	return !one ? BENCH_CPUS_ALL : all ? BENCH_CPUS_BY_ROW : BENCH_CPUS_ONE;
 }
 
 /* Whose turn it is: every row of ours, each kind of it, then every peer that does the same. */
@@ -255,8 +280,8 @@ static int take_turns(const struct bench *bench, const struct options *options,
 					    results);
 	for (int i = 0; i < other_count && !interrupted; i++)
 		if (bench_other_knows(&others[i], bench->name))
-			failed |= bench_other_run(&others[i], bench->name,
-						  bench->rows->flags & BENCH_ONE_CPU, results) != 0;
+			failed |= bench_other_run(&others[i], bench->name, cpus_of(bench),
+						  results) != 0;
 	return failed;
 }
 

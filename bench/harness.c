@@ -14,6 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "sys/tls.h"
+
 enum { SKIPPED = 77 }; /* exit status of a run that cannot be done here */
 
 weft_thread_options bench_options;
@@ -22,7 +24,7 @@ static const char *bench_name;
 struct run {
 	const struct bench_row *row;
 	weft_kind kind;
-	bool quick;
+	long count;
 	double *out; /* shared with the parent */
 };
 
@@ -65,6 +67,28 @@ double bench_quantile(double *values, long count, double part)
 	if (below + 1 >= count)
 		return values[count - 1];
 	return values[below] + (place - (double)below) * (values[below + 1] - values[below]);
+}
+
+long bench_part(weft_kind kind, long count)
+{
+	bool slow = kind == WEFT_KERNEL || (kind == WEFT_USER && !weft__sys_tls_is_quick);
+
+	return slow ? (count + 19) / 20 : count;
+}
+
+void bench_spawn(weft_thread **threads, int count, int (*start)(void *arg), void *args,
+		 size_t arg_bytes)
+{
+	for (int i = 0; i < count; i++)
+		bench_must(weft_thread_spawn(start, (char *)args + (size_t)i * arg_bytes,
+					     &bench_options, &threads[i]),
+			   "spawn");
+}
+
+void bench_join(weft_thread **threads, int count)
+{
+	for (int i = 0; i < count; i++)
+		bench_must(weft_thread_join(threads[i], NULL), "join");
 }
 
 void bench_must(int result, const char *what)
@@ -110,11 +134,10 @@ static int measure(void *arg)
 {
 	struct run *run = arg;
 	const struct bench_row *row = run->row;
-	long count = run->quick ? row->quick_count : row->count;
-	long warm_up = count / (row->flags & BENCH_POPULATION ? 100 : 10);
+	long warm_up = run->count / (row->flags & BENCH_POPULATION ? 100 : 10);
 
 	if (row->run(run->kind, warm_up > 0 ? warm_up : 1, run->out) != 0 ||
-	    row->run(run->kind, count, run->out) != 0)
+	    row->run(run->kind, run->count, run->out) != 0)
 		_exit(1);
 	_exit(0);
 }
@@ -150,10 +173,10 @@ static void be_the_child(const char *name, struct run *run)
 }
 
 int bench_run_row(const struct bench *bench, const struct bench_row *row, weft_kind kind,
-		  bool quick, double out[BENCH_CASES_MAX])
+		  long count, double out[BENCH_CASES_MAX])
 {
 	const size_t bytes = BENCH_CASES_MAX * sizeof *out;
-	struct run run = { .row = row, .kind = kind, .quick = quick };
+	struct run run = { .row = row, .kind = kind, .count = count };
 	int status = -1;
 	pid_t child;
 

@@ -45,6 +45,15 @@ enum {
 	BENCH_YARDSTICK = 1 << 2,
 };
 
+/* Threads that wait for each other, as every kind of thread can: on one processor, which is one
+ * CPU, and on two. Such rows stand in pairs, their cases called 1p and 2p. */
+#define BENCH_ON_ONE                                                                \
+	.processors = 1, .flags = BENCH_ONE_CPU, .usual = BENCH_LIGHT | BENCH_USER, \
+	.kinds = BENCH_LIGHT | BENCH_USER | BENCH_KERNEL
+#define BENCH_ON_TWO                                        \
+	.processors = 2, .usual = BENCH_LIGHT | BENCH_USER, \
+	.kinds = BENCH_LIGHT | BENCH_USER | BENCH_KERNEL
+
 struct bench_row {
 	struct {
 		const char *name; /* NULL: no more */
@@ -62,7 +71,7 @@ struct bench {
 
 /* One run. 0; 1: it cannot be done here; -1: it failed. Why stands on standard error. */
 int bench_run_row(const struct bench *bench, const struct bench_row *row, weft_kind kind,
-		  bool quick, double out[BENCH_CASES_MAX]);
+		  long count, double out[BENCH_CASES_MAX]);
 
 /* For a process that is about to run something on one CPU. */
 void bench_pin(void);
@@ -73,6 +82,14 @@ extern weft_thread_options bench_options;
 int64_t bench_cpu_ns(void);        /* user and system time of the process */
 double bench_resident_bytes(void); /* resident memory and the page tables that map it */
 double bench_quantile(double *values, long count, double part); /* sorts them */
+/* A twentieth, at least 1, for threads whose every switch is a system call: kernel threads, and
+ * user threads where the thread pointer is the kernel's to write. */
+long bench_part(weft_kind kind, long count);
+/* Starts so many at the same function, each with its own part of an array / waits for their
+ * ends. */
+void bench_spawn(weft_thread **threads, int count, int (*start)(void *arg), void *args,
+		 size_t arg_bytes);
+void bench_join(weft_thread **threads, int count);
 /* Stops the run with a message if a call that cannot fail did; -ENOTSUP: leaves the row out. */
 void bench_must(int result, const char *what);
 void bench_skip(const char *why) __attribute__((noreturn)); /* leaves the row out */
@@ -82,6 +99,7 @@ extern const struct bench bench_switch_raw, bench_yield, bench_spawn_join, bench
 	bench_park_million, bench_mutex, bench_semaphore, bench_sleep, bench_steal, bench_idle,
 	bench_pool_outside, bench_pool_inside, bench_pool_latency, bench_pool_idle,
 	bench_pool_blocked, bench_fairness, bench_block_gap, bench_block_monitor,
-	bench_preempt_cost, bench_preempt_overhead, bench_preempt_idle, bench_wrapped_call;
+	bench_mutex_contended, bench_condvar, bench_preempt_cost, bench_preempt_overhead,
+	bench_preempt_idle, bench_wrapped_call;
 
 #endif

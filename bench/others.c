@@ -13,12 +13,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static void be_the_other(char *const argv[], bool one_cpu, int to)
+static void be_the_other(char *const argv[], enum bench_cpus cpus, int to)
 {
 	signal(SIGINT, SIG_DFL);
-	if (one_cpu)
+	if (cpus == BENCH_CPUS_ONE)
 		bench_pin();
-	setenv("WEFT_BENCH_CPUS", one_cpu ? "1" : "all", 1); /* it leaves its CPUs as they are */
+	if (cpus == BENCH_CPUS_BY_ROW)
+		unsetenv("WEFT_BENCH_CPUS");
+	else /* it leaves its CPUs as they are */
+		setenv("WEFT_BENCH_CPUS", cpus == BENCH_CPUS_ONE ? "1" : "all", 1);
 	dup2(to, STDOUT_FILENO);
 	execv(argv[0], argv);
 	fprintf(stderr, "%s: %s\n", argv[0], strerror(errno));
@@ -26,7 +29,8 @@ static void be_the_other(char *const argv[], bool one_cpu, int to)
 }
 
 /* Runs a program and hands each line that it prints to `line`. Returns its wait status, or -1. */
-static int run(char *const argv[], bool one_cpu, void (*line)(void *arg, char *text), void *arg)
+static int run(char *const argv[], enum bench_cpus cpus, void (*line)(void *arg, char *text),
+	       void *arg)
 {
 	int ends[2], status = -1;
 	char text[512];
@@ -38,7 +42,7 @@ static int run(char *const argv[], bool one_cpu, void (*line)(void *arg, char *t
 	fflush(NULL);
 	child = fork();
 	if (child == 0)
-		be_the_other(argv, one_cpu, ends[1]);
+		be_the_other(argv, cpus, ends[1]);
 	close(ends[1]);
 	from = fdopen(ends[0], "r");
 	while (from != NULL && fgets(text, sizeof text, from) != NULL) {
@@ -80,7 +84,8 @@ static bool look_at(const char *folder, const char *name, struct bench_other *ou
 	    access(out_other->path, X_OK) != 0)
 		return false;
 	snprintf(out_other->names, sizeof out_other->names, " ");
-	return run((char *[]){ out_other->path, list, NULL }, false, note_name, out_other) == 0;
+	return run((char *[]){ out_other->path, list, NULL }, BENCH_CPUS_ALL, note_name,
+		   out_other) == 0;
 }
 
 static int compare(const void *a, const void *b)
@@ -172,7 +177,7 @@ static void add_line(void *arg, char *text)
 	bench_results_add(c->results, case_name, kind, c->other->who, unit, strtod(value, NULL));
 }
 
-int bench_other_run(const struct bench_other *other, const char *bench, bool one_cpu,
+int bench_other_run(const struct bench_other *other, const char *bench, enum bench_cpus cpus,
 		    struct bench_results *results)
 {
 	char path[4096], name[64], runs[] = "--runs", one[] = "1";
@@ -181,7 +186,7 @@ int bench_other_run(const struct bench_other *other, const char *bench, bool one
 
 	snprintf(path, sizeof path, "%s", other->path);
 	snprintf(name, sizeof name, "%s", bench);
-	status = run((char *[]){ path, name, runs, one, NULL }, one_cpu, add_line, &collecting);
+	status = run((char *[]){ path, name, runs, one, NULL }, cpus, add_line, &collecting);
 	if (status == 0 && collecting.lines > 0)
 		return 0;
 	if (!(WIFSIGNALED(status) && WTERMSIG(status) == SIGINT))

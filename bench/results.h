@@ -14,7 +14,7 @@ struct bench_series {
 	int runs;
 };
 
-enum { BENCH_SERIES_MAX = 48 };
+enum { BENCH_SERIES_MAX = 96 };
 
 struct bench_results {
 	const char *bench;

@@ -18,7 +18,7 @@ static int run(weft_kind kind, long count, double *out)
 	weft_thread *thread;
 	int64_t start_ns;
 
-	count = kind == WEFT_KERNEL ? (count + 19) / 20 : count;
+	count = bench_part(kind, count);
 	bench_must(weft_thread_spawn(answer, &count, &bench_options, &thread), "spawn");
 	start_ns = weft_now();
 	for (long i = 0; i < count; i++) {
@@ -34,10 +34,12 @@ static const struct bench_row rows[] = {
 	  .run = run,
 	  .count = 2000000,
 	  .quick_count = 1000,
-	  .flags = BENCH_ONE_CPU,
-	  .kinds = BENCH_LIGHT | BENCH_USER | BENCH_KERNEL,
-	  .usual = BENCH_LIGHT | BENCH_USER,
-	  .processors = 1 },
+	  BENCH_ON_ONE },
+	{ .cases = { { "2p", "ns" } },
+	  .run = run,
+	  .count = 500000,
+	  .quick_count = 1000,
+	  BENCH_ON_TWO },
 	{ .run = NULL },
 };
 

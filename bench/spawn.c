@@ -12,7 +12,7 @@ static int return_at_once(void *arg)
 
 static long part(weft_kind kind, long count)
 {
-	count = kind == WEFT_KERNEL ? count / 100 : count;
+	count = kind == WEFT_KERNEL ? count / 100 : bench_part(kind, count);
 	return count > 0 ? count : 1;
 }
 
@@ -55,10 +55,12 @@ static const struct bench_row join_rows[] = {
 	  .run = run_join,
 	  .count = 1000000,
 	  .quick_count = 1000,
-	  .flags = BENCH_ONE_CPU,
-	  .kinds = BENCH_LIGHT | BENCH_USER | BENCH_KERNEL,
-	  .usual = BENCH_LIGHT | BENCH_USER,
-	  .processors = 1 },
+	  BENCH_ON_ONE },
+	{ .cases = { { "2p", "ns" } },
+	  .run = run_join,
+	  .count = 200000,
+	  .quick_count = 1000,
+	  BENCH_ON_TWO },
 	{ .run = NULL },
 };
 

@@ -27,21 +27,15 @@ static double yield_among(long count, long total)
 	return (double)(weft_now() - start_ns) / (double)(each * count);
 }
 
-/* Each yield of a kernel thread is a system call, and mostly a switch by the kernel: fewer do. */
-static long part(weft_kind kind, long count)
-{
-	return kind == WEFT_KERNEL ? count / 20 : count;
-}
-
 static int run_2(weft_kind kind, long count, double *out)
 {
-	out[0] = yield_among(2, part(kind, count));
+	out[0] = yield_among(2, bench_part(kind, count));
 	return 0;
 }
 
 static int run_1000(weft_kind kind, long count, double *out)
 {
-	out[0] = yield_among(1000, part(kind, count));
+	out[0] = yield_among(1000, bench_part(kind, count));
 	return 0;
 }
 
