@@ -24,7 +24,7 @@
 #include <weft/weft.h>
 
 enum {
-	BENCH_CASES_MAX = 3,
+	BENCH_CASES_MAX = 5,
 	BENCH_ROWS_MAX = 8,
 	BENCH_RUNS_MAX = 1000,
 	BENCH_PATIENCE_S = 180, /* for one run: long after all hope */
@@ -99,7 +99,7 @@ extern const struct bench bench_switch_raw, bench_yield, bench_spawn_join, bench
 	bench_park_million, bench_mutex, bench_semaphore, bench_sleep, bench_steal, bench_idle,
 	bench_pool_outside, bench_pool_inside, bench_pool_latency, bench_pool_idle,
 	bench_pool_blocked, bench_fairness, bench_block_gap, bench_block_monitor,
-	bench_mutex_contended, bench_condvar, bench_preempt_cost, bench_preempt_overhead,
-	bench_preempt_idle, bench_wrapped_call;
+	bench_mutex_contended, bench_cancel_storm, bench_condvar, bench_preempt_cost,
+	bench_preempt_overhead, bench_preempt_idle, bench_wrapped_call;
 
 #endif

@@ -38,6 +38,8 @@ def check(line, kind):
         complain(f'{line}: a guard did not trap')
     if found['bench'] == 'preempt-idle' and found['max'] != 0:
         complain(f'{line}: a tick, and nobody waited')
+    if found['case'] in ('lost', 'doubled') and found['max'] != 0:
+        complain(f'{line}: in a storm of cancels')
     seen.add(found['bench'])
 
 
@@ -57,7 +59,8 @@ for args, kinds in (((), ('light', 'user', 'kernel')), (('--kind', 'kernel'), ('
 
 # What it says to those who ask for what there is not.
 for args, said in ((('bench', 'yeild'), "did you mean 'yield'"), (('bnech',), "did you mean 'bench'"),
-                   (('bench', '--runs', '0'), '1 to 1000'), (('bench', '--kind', 'usr'), "'light', 'user' or 'kernel'"),
+                   (('bench', '--runs', '0'), '1 to 1000'), (('bench', '--count', '1x'), '0 or more'),
+                   (('bench', '--kind', 'usr'), "'light', 'user' or 'kernel'"),
                    (('bench', '--jsn'), "'--jsn'"), ((), 'usage: weft COMMAND')):
     result = run(*args)
     if result.returncode != 2 or said not in result.stderr or result.stdout:
