@@ -30,6 +30,7 @@
 #include <weft/barrier.h>
 #include <weft/blocking.h>
 #include <weft/cancel.h>
+#include <weft/chan.h>
 #include <weft/cond.h>
 #include <weft/defer.h>
 #include <weft/event.h>

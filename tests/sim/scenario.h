@@ -20,6 +20,7 @@ extern const struct scenario sys_scenarios[];
 extern const struct scenario thread_scenarios[];
 extern const struct scenario sync_scenarios[];
 extern const struct scenario signal_scenarios[];
+extern const struct scenario chan_scenarios[];
 extern const struct scenario time_scenarios[];
 extern const struct scenario io_scenarios[];
 extern const struct scenario failure_scenarios[];
