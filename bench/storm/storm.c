@@ -11,7 +11,7 @@
 #include "base/panic.h"
 
 static const struct storm_part *const parts[] = { &storm_mutex, &storm_sem, &storm_cond,
-						  &storm_sleep };
+						  &storm_sleep, &storm_chan };
 
 enum {
 	PARTS = sizeof parts / sizeof parts[0],

@@ -42,7 +42,7 @@ struct storm_part {
 	void (*end)(void); /* the actors have ended: the reckoning */
 };
 
-extern const struct storm_part storm_mutex, storm_sem, storm_cond, storm_sleep;
+extern const struct storm_part storm_mutex, storm_sem, storm_cond, storm_sleep, storm_chan;
 
 /* ---- for the parts */
 uint64_t storm_random(struct storm_actor *actor, uint64_t below);
