@@ -4,14 +4,17 @@
  * first and parks only when the kernel would block. Every call that can wait has a form with a
  * deadline (`…_until`).
  *
+ * Each call that can wait is a cancellation point (<weft/cancel.h>), and looks before it tries:
+ * -ECANCELED, and nothing was read, written, sent, accepted; the descriptor is as good as before.
+ *
  * Descriptors that weft opened (weft_open, weft_pipe, weft_socket, weft_accept …) or adopted are
  * non-blocking and have an entry in weft's table until weft_close. Others may be used too: weft
  * waits for readiness and then makes the plain call, so somebody else who reads the same descriptor
  * at the same moment can make that call block; adopt it to be safe.
  *
- * Closing: weft_close wakes every thread that waits on the descriptor with -EBADF. The number
- * itself goes back to the kernel when the last call that uses it has left, so none of them ever
- * touches a stranger's descriptor of the same number.
+ * Closing: weft_close, which is no cancellation point, wakes every thread that waits on the
+ * descriptor with -EBADF. The number itself goes back to the kernel when the last call that uses it
+ * has left, so none of them ever touches a stranger's descriptor of the same number.
  *
  * A kernel thread that must wait for the first time opens a descriptor to be woken by: -EMFILE,
  * -ENFILE or -ENOMEM if there is none. A user or light thread waits in its scheduler's poller:
@@ -84,8 +87,8 @@ WEFT_API ssize_t weft_writev(int fd, const struct iovec *parts, int part_count);
 WEFT_API ssize_t weft_writev_until(int fd, const struct iovec *parts, int part_count,
 				   int64_t deadline_ns);
 
-/* Writes all of it. Returns 0, or the error that stopped it; how much had been written by then is
- * not told. */
+/* Writes all of it. Returns 0, or the error that stopped it (-ETIMEDOUT and -ECANCELED too: part of
+ * it may have been written by then); how much had been written is not told. */
 WEFT_API int weft_write_all(int fd, const void *buffer, size_t bytes);
 WEFT_API int weft_write_all_until(int fd, const void *buffer, size_t bytes, int64_t deadline_ns);
 
@@ -98,7 +101,8 @@ WEFT_API ssize_t weft_sendfile_until(int out_fd, int in_fd, off_t *offset, size_
 
 /* Waits until the descriptor is ready for one of `wanted` (WEFT_READABLE | WEFT_WRITABLE; an error
  * or a hang-up counts as ready for both). Returns which it is ready for; -EBADF; -EPERM: a kind of
- * descriptor that is always ready; -EINVAL: `wanted`; _try: 0 if for none; _until: -ETIMEDOUT. */
+ * descriptor that is always ready; -EINVAL: `wanted`; -ECANCELED; _try: 0 if for none, and never
+ * -ECANCELED; _until: -ETIMEDOUT. */
 WEFT_API int weft_fd_wait(int fd, int wanted);
 WEFT_API int weft_fd_wait_try(int fd, int wanted);
 WEFT_API int weft_fd_wait_until(int fd, int wanted, int64_t deadline_ns);

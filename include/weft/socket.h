@@ -7,6 +7,8 @@
  * "unix:/run/app.sock", "unix:@name" (Linux's abstract names). Port 0 takes any free one;
  * weft_socket_address says which. Names are not looked up: numbers only.
  *
+ * Accepting and connecting are cancellation points, as reading is (<weft/io.h>).
+ *
  * Example:
  *
  *	// Asks a server, and has its answer within the time, or -ETIMEDOUT.
@@ -54,14 +56,15 @@ WEFT_API int weft_socket(int domain, int type, int protocol);
 WEFT_API int weft_listen(const char *address, int backlog);
 
 /* Waits for a connection. Returns its descriptor; -EMFILE, -ENFILE, -ENOBUFS: wait for a descriptor
- * to be closed and try again; -EBADF: the listener was closed.
+ * to be closed and try again; -EBADF: the listener was closed; -ECANCELED: no
+ * connection was taken.
  * A connection that broke off before it was taken is passed over. TCP_NODELAY is set. */
 WEFT_API int weft_accept(int fd);
 WEFT_API int weft_accept_until(int fd, int64_t deadline_ns);
 
 /* Connects to that address (":8080": on this machine; TCP_NODELAY is set) / connects that socket.
- * Returns a descriptor / 0; -ECONNREFUSED, -EINVAL, -ETIMEDOUT (after which a socket of the
- * caller's may go on connecting: close it) … */
+ * Returns a descriptor / 0; -ECONNREFUSED, -EINVAL, -ETIMEDOUT, -ECANCELED (after these two a
+ * socket of the caller's may go on connecting: close it) … */
 WEFT_API int weft_connect(const char *address);
 WEFT_API int weft_connect_until(const char *address, int64_t deadline_ns);
 WEFT_API int weft_socket_connect_until(int fd, const struct sockaddr *address,

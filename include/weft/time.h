@@ -34,11 +34,12 @@ WEFT_API_BEGIN
 /* The clock now. Cost: one vDSO read (27 ns). Context: async-signal-safe. Progress: wait-free. */
 WEFT_API int64_t weft_now(void);
 
-/* Parks the calling thread for at least `duration_ns`; zero or less is a yield. Returns 0. */
+/* Parks the calling thread for at least `duration_ns`; zero or less is a yield. Returns 0;
+ * -ECANCELED: before that time was over (<weft/cancel.h>; a yield is no cancellation point). */
 WEFT_API int weft_sleep(int64_t duration_ns);
 
-/* Parks the calling thread until the deadline has passed, never wakes early. Returns 0. Cost: bench
- * sleep-100k. */
+/* Parks the calling thread until the deadline has passed, never wakes early but for a cancellation.
+ * Returns 0; -ECANCELED. Cost: bench sleep-100k. */
 WEFT_API int weft_sleep_until(int64_t deadline_ns);
 
 WEFT_API_END

@@ -7,15 +7,14 @@
 #include <weft/thread.h>
 
 #include "io/wait.h"
-#include "sched/thread.h"
+#include "sched/cancel.h"
 
 /* So many calls in a row that need not wait, then the other threads have a turn: a reader of what
  * never runs dry would starve them. */
 #define TURN_CALLS 256
 
-static void spend_turn(void)
+static void spend_turn(struct weft_thread *self)
 {
-	struct weft_thread *self = weft__arch_self();
 	uintptr_t calls;
 
 	if (self == NULL || weft__thread_is_kernel(self))
@@ -28,8 +27,13 @@ static void spend_turn(void)
 
 ssize_t weft__call_with(struct weft__use *use, const struct weft__call *call)
 {
+	/* NULL: a kernel thread that has never called weft, and that nobody can cancel. */
+	struct weft_thread *self = weft__arch_self();
 	bool has_waited = false;
 
+	/* One that always finds what it wants would never notice otherwise. */
+	if (self != NULL && weft__cancel_is_due(self))
+		return -ECANCELED;
 	for (;;) {
 		uint32_t seen = weft__fd_sequence(use, call->wanted);
 		ssize_t result = call->attempt(use, call->arg);
@@ -37,7 +41,7 @@ ssize_t weft__call_with(struct weft__use *use, const struct weft__call *call)
 
 		if (likely(result != -EAGAIN && result != -EINTR)) {
 			if (!has_waited)
-				spend_turn();
+				spend_turn(self);
 			return result;
 		}
 		if (result == -EINTR)

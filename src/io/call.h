@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Call: tries, waits, tries again. What every call that may wait has in common. */
+/* Call: looks whether it is cancelled, tries, waits, tries again. What every call that may wait has
+ * in common. */
 #ifndef WEFT_IO_CALL_H
 #define WEFT_IO_CALL_H
 

@@ -124,7 +124,9 @@ static ssize_t pause_before_retry(struct weft__use *use, struct connecting *conn
 		return -ETIMEDOUT;
 	if (until_ns > connecting->deadline_ns)
 		until_ns = connecting->deadline_ns;
-	weft_sleep_until(until_ns);
+	error = weft_sleep_until(until_ns);
+	if (error < 0)
+		return error;
 	if (connecting->pause_ns < PAUSE_MAX_NS)
 		connecting->pause_ns *= 2;
 	error = weft__fd_check(use);

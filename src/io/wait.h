@@ -45,7 +45,8 @@ static inline uint32_t weft__fd_sequence(const struct weft__use *use, uint32_t w
 
 /*
  * Waits for an event. reason: for the inspector.
- * Returns 0: try again; -EBADF: closed; -ETIMEDOUT; -EPERM: always ready; -ENOMEM, -ENOSPC,
+ * Returns 0: try again; -EBADF: closed; -ETIMEDOUT; -ECANCELED; -EPERM: always ready; -ENOMEM,
+ * -ENOSPC,
  * -EMFILE: the kernel cannot report it.
  */
 int weft__fd_wait(struct weft__use *use, uint32_t wanted, uint32_t seen, const char *reason,

@@ -103,13 +103,9 @@ void weft_scope_cancel(weft_scope *scope)
 
 int weft_cancelled(void)
 {
-	struct weft_thread *self = weft__self();
+	const struct weft_thread *self = weft__arch_self();
 
-	if (unlikely(atomic_load_relaxed(&self->cancelled)))
-		return -ECANCELED;
-	if (unlikely(self->until_ns != 0) && self->until_ns <= weft__sys_now())
-		return -ECANCELED;
-	return 0;
+	return self != NULL && weft__cancel_is_due(self) ? -ECANCELED : 0;
 }
 
 static void enter(weft_scope *scope, struct weft_thread *self, int64_t deadline_ns, bool is_shield)

@@ -60,6 +60,13 @@ static inline int64_t weft__cancel_until(const struct weft_thread *self, int64_t
 		       : deadline_ns;
 }
 
+/* Whether it is cancelled, or the time of a scope that it is in is over; the thread itself. */
+static inline bool weft__cancel_is_due(const struct weft_thread *self)
+{
+	return unlikely(atomic_load_relaxed(&self->cancelled)) ||
+	       (unlikely(self->until_ns != 0) && self->until_ns <= weft__sys_now());
+}
+
 /* In two steps, so that many share one barrier: mark each, weft__sys_heavy_barrier, then claim. The
  * caller sees to it that the thread's record stays. */
 void weft__cancel_mark(struct weft_thread *thread);

@@ -130,11 +130,8 @@ int weft__kernel_park_poll(struct weft_thread *self, int fd, uint32_t wanted, in
 out:
 	result = code_of(atomic_load_acquire(&self->park));
 	weft__disarm(self);
-	/* Nobody came, and it is the scope's time that is over, not the caller's. */
-	if (result == 0 && *out_ready == 0 && until_ns != deadline_ns &&
-	    until_ns <= weft__sys_now())
-		result = -ECANCELED;
-	return result;
+	/* It is the scope's time that is over, not the caller's. */
+	return result == -ETIMEDOUT && until_ns != deadline_ns ? -ECANCELED : result;
 }
 
 /* Without a processor (between blocking brackets, or it was taken) any wheel of the scheduler
