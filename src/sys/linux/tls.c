@@ -46,7 +46,8 @@ int weft__sys_tls_init(struct weft__tls_layout *out_layout)
 {
 	uint32_t once = 0;
 
-	while (!atomic_cas_acquire(&looked.once, &once, 1u)) {
+	/* LOOKED: who finds 2, by one that fails, has seen what was found */
+	while (!atomic_cas_acq_rel(&looked.once, &once, 1u)) {
 		if (once == 2)
 			break;
 		once = 0;
@@ -56,7 +57,7 @@ int weft__sys_tls_init(struct weft__tls_layout *out_layout)
 		looked.answer = look();
 		/* What was lacking may be there another time. */
 		once = looked.answer == 0 || looked.answer == -ENOTSUP ? 2 : 0;
-		atomic_store_release(&looked.once, once);
+		atomic_store_release(&looked.once, once); /* LOOKED */
 		if (once == 0)
 			return looked.answer;
 	}
