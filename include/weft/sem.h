@@ -45,15 +45,16 @@ WEFT_API int weft_sem_init(weft_sem *sem, int32_t permits);
 /* The end of a semaphore; nothing to give back. One that is waited for: stops the program. */
 WEFT_API void weft_sem_fini(weft_sem *sem);
 
-/* Takes a permit, waits for one. Returns 0; _try: -EAGAIN: none is free; _until: -ETIMEDOUT. Order:
- * acquires what was released by the posts so far. */
+/* Takes a permit, waits for one. Returns 0; _try: -EAGAIN: none is free; _until: -ETIMEDOUT; both
+ * waiting forms -ECANCELED. Order: acquires what was released by the posts so far. */
 WEFT_API int weft_sem_wait(weft_sem *sem);
 WEFT_API int weft_sem_wait_try(weft_sem *sem);
 WEFT_API int weft_sem_wait_until(weft_sem *sem, int64_t deadline_ns);
 
-/* Takes n permits at once, 0 or more; waits until all are there, and holds none meanwhile: when the
- * deadline passes those that wait behind have what is free. Returns 0; -EINVAL: negative; _try:
- * -EAGAIN: fewer are free, or others wait; _until: -ETIMEDOUT. Order: as wait. */
+/* Takes n permits at once, 0 or more; waits until all are there, and holds none meanwhile: when it
+ * gives up those that wait behind have what is free. Returns 0; -EINVAL: negative; _try: -EAGAIN:
+ * fewer are free, or others wait; _until: -ETIMEDOUT; both waiting forms -ECANCELED. Order: as
+ * wait. */
 WEFT_API int weft_sem_wait_n(weft_sem *sem, int32_t n);
 WEFT_API int weft_sem_wait_n_try(weft_sem *sem, int32_t n);
 WEFT_API int weft_sem_wait_n_until(weft_sem *sem, int32_t n, int64_t deadline_ns);

@@ -12,7 +12,7 @@
  * the lock: so all that see 0, parked or not, look at the lock before they return (wait.h). The
  * others who count down end with their compare-and-swap.
  *
- * Order: every change acquires and releases (DOWN), so the one to 0 comes after all others; it
+ * Order: every change acquires and releases (DONE), so the one to 0 comes after all others; it
  * pairs with the look at 0, or with the claim (park.h).
  */
 #include <weft/latch.h>
@@ -52,7 +52,7 @@ static void open_latch(weft_latch *latch, int64_t n)
 	weft__waitq_lock(&latch->waiters);
 	do
 		rest = minus(latch, count, n);
-	while (!atomic_cas_acq_rel(&latch->count, &count, rest)); /* DOWN */
+	while (!atomic_cas_acq_rel(&latch->count, &count, rest)); /* DONE */
 	if (rest == 0)
 		weft__waitq_wake_all(&latch->waiters, 0, &wakes);
 	weft__waitq_unlock(&latch->waiters);
@@ -66,14 +66,14 @@ void weft_latch_count_down(weft_latch *latch, int64_t n)
 	if (n == 0)
 		return;
 	while ((rest = minus(latch, count, n)) != 0)
-		if (atomic_cas_acq_rel(&latch->count, &count, rest)) /* DOWN */
+		if (atomic_cas_acq_rel(&latch->count, &count, rest)) /* DONE */
 			return;
 	open_latch(latch, n);
 }
 
 int weft_latch_wait_try(weft_latch *latch)
 {
-	if (atomic_load_acquire(&latch->count) != 0) /* DOWN */
+	if (atomic_load_acquire(&latch->count) != 0) /* DONE */
 		return -EBUSY;
 	weft__sync_settle(&latch->waiters);
 	return 0;
@@ -91,7 +91,7 @@ int weft_latch_wait_until(weft_latch *latch, int64_t deadline_ns)
 		return -ETIMEDOUT;
 	self = weft__self();
 	weft__waitq_lock(&latch->waiters);
-	if (atomic_load_acquire(&latch->count) == 0) { /* DOWN */
+	if (atomic_load_acquire(&latch->count) == 0) { /* DONE */
 		weft__waitq_unlock(&latch->waiters);
 		return 0;
 	}

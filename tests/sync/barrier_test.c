@@ -64,10 +64,11 @@ static int meet_in_turn(void *arg)
 	weft_barrier_init(&barrier, 3);
 	for (int round = 1; round <= 2; round++) {
 		threads[0] = start(meet, &barrier);
+		await_waiters(&barrier.waiters, 1);
 		hasty = start(give_up_soon, &barrier);
 		check(finish(hasty) == -ETIMEDOUT);
 		threads[1] = start(meet, &barrier);
-		weft_yield();
+		await_waiters(&barrier.waiters, 2);
 		check(through == 3 * (round - 1)); /* the one that gave up is missing */
 		snprintf(address, sizeof address, "barrier %p: destroyed", (void *)&barrier);
 		last_words(destroy, &barrier, said, sizeof said);
@@ -79,7 +80,7 @@ static int meet_in_turn(void *arg)
 	}
 	threads[0] = start(meet, &barrier);
 	threads[1] = start(meet, &barrier);
-	weft_yield();
+	await_waiters(&barrier.waiters, 2);
 	check(weft_barrier_wait_try(&barrier) == WEFT_BARRIER_LAST);
 	check(finish(threads[0]) == 0 && finish(threads[1]) == 0);
 	weft_barrier_fini(&barrier);
@@ -113,11 +114,8 @@ static void who_was_counted_has_met_the_others(void **state)
 	(void)state;
 	weft_barrier_init(&barrier, 2);
 	assert_int_equal(weft_thread_spawn(meet_held_back, &barrier, NULL, &thread), 0);
-	for (weft__waitq_lock(&barrier.waiters); barrier.arrived == 0;
-	     weft__waitq_lock(&barrier.waiters)) {
-		weft__waitq_unlock(&barrier.waiters);
-		weft_yield();
-	}
+	await_waiters(&barrier.waiters, 1);
+	weft__waitq_lock(&barrier.waiters);
 	waiter = barrier.waiters.first;
 	claim = weft__claim(waiter->thread, waiter->ticket, -ETIMEDOUT);
 	assert_int_not_equal(claim, WEFT__CLAIM_LOST);

@@ -62,6 +62,18 @@ static inline int finish(weft_thread *thread)
 	return result;
 }
 
+/* Until that many wait there. */
+static inline void await_waiters(weft__waitq *queue, int count)
+{
+	for (int seen = -1; seen != count; weft_yield()) {
+		seen = 0;
+		weft__waitq_lock(queue);
+		for (struct weft__waiter *at = queue->first; at != NULL; at = at->next)
+			seen++;
+		weft__waitq_unlock(queue);
+	}
+}
+
 /* Keeps the processor, so that nobody else there runs. */
 static inline void stay_until(int64_t when_ns)
 {

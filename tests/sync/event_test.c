@@ -50,15 +50,15 @@ static int set_and_reset(void *arg)
 	hasty = start(give_up_soon, &event);
 	for (int i = 0; i < 4; i++)
 		waiters[i] = start(wait_for_event, &event);
-	weft_yield();
 	check(finish(hasty) == -ETIMEDOUT);
+	await_waiters(&event.waiters, 4);
 	check(awake == 0);
 	weft_event_set(&event);
 	weft_event_reset(&event);
 	later = start(wait_for_event, &event);
 	for (int i = 0; i < 4; i++)
 		check(finish(waiters[i]) == 0);
-	weft_yield();
+	await_waiters(&event.waiters, 1);
 	check(awake == 4);
 	weft_event_set(&event);
 	check(finish(later) == 0 && awake == 5);
@@ -84,7 +84,7 @@ static int destroy_under_a_waiter(void *arg)
 	char said[256], address[40];
 
 	(void)arg;
-	weft_yield();
+	await_waiters(&event.waiters, 1);
 	snprintf(address, sizeof address, "event %p: destroyed", (void *)&event);
 	last_words(destroy, &event, said, sizeof said);
 	check(strstr(said, address) != NULL);

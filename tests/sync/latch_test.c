@@ -84,7 +84,7 @@ static int come_to_zero(void *arg)
 	waiters[0] = start(wait_for_latch, &latch);
 	waiters[1] = start(arrive, &latch);
 	waiters[2] = start(wait_for_latch, &latch);
-	weft_yield();
+	await_waiters(&latch.waiters, 3);
 	snprintf(address, sizeof address, "latch %p: destroyed", (void *)&latch);
 	last_words(destroy, &latch, said, sizeof said);
 	check(strstr(said, address) != NULL);

@@ -77,16 +77,12 @@ static int wait_for(void *arg)
 	return result;
 }
 
-static int give_up_soon(void *arg)
-{
-	return weft_sem_wait_n_until(&line.sem, (int)(intptr_t)arg, weft_now() + WEFT_MS);
-}
-
-static weft_thread *start_in_line(weft_function *function, intptr_t n)
+/* The place-th in line. */
+static weft_thread *start_in_line(weft_function *function, intptr_t n, int place)
 {
 	weft_thread *thread = start(function, (void *)n);
 
-	weft_yield();
+	await_waiters(&line.sem.waiters, place);
 	return thread;
 }
 
@@ -96,9 +92,9 @@ static int stand_in_line(void *arg)
 
 	(void)arg;
 	weft_sem_init(&line.sem, 2);
-	big = start_in_line(wait_for, 5);
-	small = start_in_line(wait_for, 1);
-	last = start_in_line(wait_for, 2);
+	big = start_in_line(wait_for, 5, 1);
+	small = start_in_line(wait_for, 1, 2);
+	last = start_in_line(wait_for, 2, 3);
 	check(weft_sem_wait_try(&line.sem) == -EAGAIN); /* two are there, and spoken for */
 	check(weft_sem_wake_n(&line.sem, 2) == 0);
 	weft_yield();
@@ -127,13 +123,13 @@ static int leave_the_line(void *arg)
 
 	(void)arg;
 	weft_sem_init(&line.sem, 3);
-	big = start_in_line(give_up_soon, 5);
-	small[0] = start_in_line(wait_for, 1);
-	small[1] = start_in_line(wait_for, 1);
-	next = start_in_line(wait_for, 4);
-	weft_yield();
+	big = start_in_line(wait_for, 5, 1);
+	small[0] = start_in_line(wait_for, 1, 2);
+	small[1] = start_in_line(wait_for, 1, 3);
+	next = start_in_line(wait_for, 4, 4);
 	check(line.count == 0);
-	check(finish(big) == -ETIMEDOUT);
+	weft_thread_cancel(big);
+	check(finish(big) == -ECANCELED);
 	check(finish(small[0]) == 0 && finish(small[1]) == 0);
 	check(weft_sem_wait_try(&line.sem) == -EAGAIN); /* one is there, for the next */
 	check(weft_sem_wake_n(&line.sem, 3) == 0);
@@ -142,8 +138,8 @@ static int leave_the_line(void *arg)
 	return 0;
 }
 
-/* Nobody posts between the deadline and the small ones' return: without a look by the one that
- * leaves they wait for ever. */
+/* Nobody posts before the small ones return: without a look by the one that leaves they wait for
+ * ever. */
 static void who_leaves_lets_those_behind_have_what_is_there(void **state)
 {
 	(void)state;
@@ -157,8 +153,8 @@ static int post_too_many(void *arg)
 
 	(void)arg;
 	weft_sem_init(&line.sem, 3);
-	big = start_in_line(wait_for, 5);
-	small = start_in_line(wait_for, 1);
+	big = start_in_line(wait_for, 5, 1);
+	small = start_in_line(wait_for, 1, 2);
 	check(weft_sem_wake_n(&line.sem, INT32_MAX - 2) == -EOVERFLOW);
 	weft_yield();
 	check(line.count == 0); /* not even what would have been taken at once */
@@ -182,7 +178,7 @@ static void destroy(void *arg)
 
 static int destroy_under_a_waiter(void *arg)
 {
-	weft_thread *thread = start_in_line(wait_for, 2);
+	weft_thread *thread = start_in_line(wait_for, 2, 1);
 	char said[256], address[40];
 
 	(void)arg;
