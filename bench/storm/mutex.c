@@ -47,6 +47,7 @@ static void end(void)
 		storm_lose(&storm_mutex, 1, "nobody holds it, nobody gets it");
 	else
 		weft_mutex_unlock(&shared.mutex);
+	weft_mutex_fini(&shared.mutex);
 	storm_double(&storm_mutex, shared.together, "two were in");
 	storm_lose(&storm_mutex, expected - shared.had, "writes under the lock");
 }

@@ -46,6 +46,7 @@ static void end(void)
 
 	while (weft_sem_wait_try(&sem) == 0)
 		back++;
+	weft_sem_fini(&sem);
 	storm_double(&storm_sem, too_many, "more permits out than there are");
 	storm_double(&storm_sem, back > PERMITS ? back - PERMITS : 0, "permits in the end");
 	storm_lose(&storm_sem, back < PERMITS ? PERMITS - back : 0, "permits in the end");

@@ -10,8 +10,9 @@
 #include "base/atomic.h"
 #include "base/panic.h"
 
-static const struct storm_part *const parts[] = { &storm_mutex, &storm_sem, &storm_cond,
-						  &storm_sleep, &storm_chan };
+static const struct storm_part *const parts[] = { &storm_mutex, &storm_sem,  &storm_cond,
+						  &storm_sleep, &storm_chan, &storm_barrier,
+						  &storm_event, &storm_spin };
 
 enum {
 	PARTS = sizeof parts / sizeof parts[0],
@@ -24,9 +25,9 @@ enum {
 };
 
 static struct storm_actor actors[ACTORS];
-static long wanted; /* operations; constant in a run */
-static long done;   /* atomic; runs beyond it by an actor each */
-static bool over;   /* atomic: the actors have ended */
+static long wanted;      /* operations of each part; constant in a run */
+static long done[PARTS]; /* atomic; go beyond that by an actor each */
+static bool over;        /* atomic: the actors have ended */
 static long lost, doubled;
 
 uint64_t storm_random(struct storm_actor *actor, uint64_t below)
@@ -89,9 +90,9 @@ void storm_double(const struct storm_part *part, long count, const char *what)
 }
 
 /* ---- actors */
-static bool take_one(void)
+static bool take_one(struct storm_actor *actor)
 {
-	long number = atomic_add_relaxed(&done, 1);
+	long number = atomic_add_relaxed(actor->done, 1);
 
 	if (number % ALARM_EACH == 0)
 		alarm(BENCH_PATIENCE_S);
@@ -126,7 +127,7 @@ static int live(void *arg)
 	weft_thread *self = weft_thread_self();
 	uint64_t more = storm_random(actor, LIFE_MAX);
 
-	for (; more > 0 && take_one(); more--) {
+	for (; more > 0 && take_one(actor); more--) {
 		act_in_scope(actor, self);
 		if (weft_cancelled() != 0 && more > 4)
 			more = 4;
@@ -137,10 +138,12 @@ static int live(void *arg)
 
 static int keep_alive(void *arg)
 {
-	while (atomic_load_relaxed(&done) < wanted) {
+	struct storm_actor *actor = arg;
+
+	while (atomic_load_relaxed(actor->done) < wanted) {
 		weft_thread *thread;
 
-		bench_must(weft_thread_spawn(live, arg, &bench_options, &thread), "spawn");
+		bench_must(weft_thread_spawn(live, actor, &bench_options, &thread), "spawn");
 		weft_thread_join(thread, NULL);
 	}
 	return 0;
@@ -178,6 +181,7 @@ static void storm(void)
 
 	for (int i = 0; i < ACTORS; i++)
 		actors[i] = (struct storm_actor){ .part = parts[i % PARTS],
+						  .done = &done[i % PARTS],
 						  .random = UINT64_C(0x9e3779b97f4a7c15) *
 							    (uint64_t)(i + 1) };
 	for (int i = 0; i < CANCELLERS; i++)
@@ -191,18 +195,19 @@ static void storm(void)
 
 static int run(weft_kind kind, long count, double *out)
 {
-	wanted = kind == WEFT_KERNEL ? (count + 19) / 20 : count;
-	done = 0;
+	wanted = (kind == WEFT_KERNEL ? count / 20 : count) / PARTS + 1;
 	lost = 0;
 	doubled = 0;
 	over = false;
-	for (int i = 0; i < PARTS; i++)
+	for (int i = 0; i < PARTS; i++) {
+		done[i] = 0;
 		parts[i]->begin(wanted);
+	}
 	storm();
 	for (int i = 0; i < PARTS; i++)
 		parts[i]->end();
 	memset(out, 0, BENCH_CASES_MAX * sizeof *out);
-	out[0] = (double)wanted;
+	out[0] = (double)wanted * PARTS;
 	for (int i = 0; i < ACTORS; i++) {
 		out[1] += (double)actors[i].cancelled;
 		out[2] += (double)actors[i].timed_out;

@@ -27,6 +27,7 @@ struct storm_part;
 
 struct storm_actor {
 	const struct storm_part *part;
+	long *done; /* of the part's operations; atomic */
 	uint64_t random;
 	long cancelled, timed_out; /* waits that ended so */
 	weft_mutex mutex;
@@ -37,12 +38,13 @@ struct storm_actor {
 
 struct storm_part {
 	const char *name;
-	void (*begin)(long count); /* that many operations will be done, of all parts */
+	void (*begin)(long count); /* that many operations will be done */
 	void (*act)(struct storm_actor *actor);
 	void (*end)(void); /* the actors have ended: the reckoning */
 };
 
-extern const struct storm_part storm_mutex, storm_sem, storm_cond, storm_sleep, storm_chan;
+extern const struct storm_part storm_mutex, storm_sem, storm_cond, storm_sleep, storm_chan,
+	storm_barrier, storm_event, storm_spin;
 
 /* ---- for the parts */
 uint64_t storm_random(struct storm_actor *actor, uint64_t below);
