@@ -181,6 +181,51 @@ static int run_semaphore(long count, double *out)
 	return 0;
 }
 
+/* 0 + 1 + ... + (count - 1) */
+static long sum_of(long count)
+{
+	return count * (count - 1) / 2;
+}
+
+static int run_pingpong(long count, double *out)
+{
+	fibers::unbuffered_channel<long> ping, pong;
+	long sum = 0;
+	fibers::fiber answer([&] {
+		for (long v : ping)
+			pong.push(v);
+	});
+	double start = peer_now_ns();
+
+	for (long i = 0; i < count; i++) {
+		ping.push(i);
+		sum += pong.value_pop();
+	}
+	out[0] = (peer_now_ns() - start) / static_cast<double>(count);
+	ping.close();
+	answer.join();
+	return sum == sum_of(count) ? 0 : -1;
+}
+
+/* A ring of Boost's keeps one slot free: of 256, for 128 have to be in it. */
+static int run_stream(long count, double *out)
+{
+	fibers::buffered_channel<long> items(256);
+	long sum = 0;
+	double start = peer_now_ns();
+	fibers::fiber sender([&] {
+		for (long i = 0; i < count; i++)
+			items.push(i);
+		items.close();
+	});
+
+	for (long v : items)
+		sum += v;
+	out[0] = (peer_now_ns() - start) / static_cast<double>(count);
+	sender.join();
+	return sum == sum_of(count) ? 0 : -1;
+}
+
 static int run_sleep(long threads, double *out)
 {
 	double cpu = peer_cpu_seconds();
@@ -233,6 +278,8 @@ static const struct peer_bench benches[] = {
 	{ "spawn-batch", { "" }, { "ns" }, 80, run_spawn_batch, PEER_ONE_CPU },
 	{ "mutex", { "" }, { "ns" }, 5000000, run_mutex, PEER_ONE_CPU },
 	{ "semaphore", { "" }, { "ns" }, 400000, run_semaphore, PEER_ONE_CPU },
+	{ "channel-pingpong", { "1p" }, { "ns" }, 400000, run_pingpong, PEER_ONE_CPU },
+	{ "channel-stream", { "1p" }, { "ns" }, 3000000, run_stream, PEER_ONE_CPU },
 	{ "sleep-100k", { "" }, { "s" }, 100000, run_sleep, PEER_FRESH },
 	{ "park-million",
 	  { "bytes", "count" },
