@@ -3,6 +3,7 @@
 #include "storm.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,10 +19,11 @@ enum {
 	PARTS = sizeof parts / sizeof parts[0],
 	ACTORS = PARTS * STORM_ACTORS,
 	CANCELLERS = 2,
-	BURST = 8,          /* that a canceller cancels before it gives way */
-	LIFE_MAX = 256,     /* operations of one thread */
-	SOON_NS = 30000,    /* the latest deadline */
-	ALARM_EACH = 16384, /* operations */
+	BURST = 8,         /* that a canceller cancels before it gives way */
+	LIFE_MAX = 256,    /* operations of one thread */
+	SOON_NS = 30000,   /* the latest deadline */
+	ALARM_EACH = 1024, /* operations */
+	STALL_S = 60,      /* who has not done so many in it never will */
 };
 
 static struct storm_actor actors[ACTORS];
@@ -89,13 +91,27 @@ void storm_double(const struct storm_part *part, long count, const char *what)
 	doubled += count;
 }
 
+/* The alarm: some wait for good, and are not even cancelled. */
+static void report_stall(int number)
+{
+	(void)number;
+	for (int i = 0; i < PARTS; i++) {
+		long so_far = atomic_load_relaxed(&done[i]);
+
+		if (so_far < wanted)
+			weft__report("cancel-storm: %s: stopped at %ld of %ld", parts[i]->name,
+				     so_far, wanted);
+	}
+	weft__panic("cancel-storm: stands still");
+}
+
 /* ---- actors */
 static bool take_one(struct storm_actor *actor)
 {
 	long number = atomic_add_relaxed(actor->done, 1);
 
 	if (number % ALARM_EACH == 0)
-		alarm(BENCH_PATIENCE_S);
+		alarm(STALL_S);
 	return number < wanted;
 }
 
@@ -195,6 +211,7 @@ static void storm(void)
 
 static int run(weft_kind kind, long count, double *out)
 {
+	signal(SIGALRM, report_stall);
 	wanted = (kind == WEFT_KERNEL ? count / 20 : count) / PARTS + 1;
 	lost = 0;
 	doubled = 0;

@@ -4,17 +4,16 @@
  * at the end what came out is compared with what went in.
  *
  *   part     one primitive: what its actors share, one operation, and the reckoning.
- *   actor    a thread that does operations of one part, each in a scope of its own. Cancellers end
- *   the
- *            scope, or the thread; then another one goes on in its place. A wait without a deadline
- *            may have nobody who would end it: then a canceller does, sooner or later.
+ *   actor    a thread that does operations of one part, each in a scope of its own. Cancellers
+ *            end the scope, or the thread; then another one goes on in its place. A wait without a
+ *            deadline may have nobody who would end it: then a canceller does, sooner or later.
  *   lost     what went in and did not come out: a permit, an element, a wake-up, a lock that nobody
  *            holds and nobody gets.
  *   doubled  what came out and had not gone in: an element twice, or one whose sending had failed;
  *            two in a lock; a wait that ended by itself.
  *
- * A wake-up that is lost so that an actor sleeps for good stops the whole: the run ends by its
- * alarm, which every so many operations put off.
+ * A wake-up that is lost so that an actor sleeps for good stops the whole: the run ends by an
+ * alarm, which every so many operations put off, and which says who stands still.
  */
 #ifndef WEFT_BENCH_STORM_H
 #define WEFT_BENCH_STORM_H
