@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-// Package sync: Mutex, RWMutex, Cond; and what a Go program makes of them where it needs a semaphore
-// (a channel with room for one) or a barrier (a Mutex, a Cond and a count).
+// Package sync: Mutex, RWMutex, Cond; and what a Go program makes of them where it needs a
+// semaphore (a channel with room for one) or a barrier (a Mutex, a Cond and a count).
 package main
 
 import (

@@ -10,8 +10,8 @@ called as the other peers are; ../peer.h has the protocol, docs/benchmarks.md wh
   - One CPU: the whole process is kept to it, the runtime's own threads too. That has to be done
     before these exist, so it is the starter that pins itself. No row wires a goroutine to a thread.
   - Nothing runs beside a row: no timer (one that is pending costs a reading of the clock at every
-    turn of Go's scheduler), no signal handler; the patience is the starter's. Nothing is allocated in a
-    loop that is measured, so the collector rests, except where goroutines are what is made.
+    turn of Go's scheduler), no signal handler; the patience is the starter's. Nothing is allocated
+    in a loop that is measured, so the collector rests, except where goroutines are what is made.
 */
 package main
 
@@ -47,7 +47,7 @@ type bench struct {
 	cases      []result
 	count      int
 	run        func(count int) []float64 // nil: it failed, and why stands on standard error
-	population bool                      // every run in a process of its own; the warm-up is a hundredth
+	population bool                      // each run in a process of its own; warm-up: a hundredth
 }
 
 var benches = concat(threadBenches, lockBenches, channelBenches)
@@ -86,8 +86,8 @@ func measure(b *bench, runs int) int {
 	return 0
 }
 
-// A driver that sets WEFT_BENCH_CPUS has chosen the CPUs; a person at the prompt need not. What this
-// thread starts inherits its CPUs; it is never unwired, so no goroutine comes to run on it.
+// A driver that sets WEFT_BENCH_CPUS has chosen the CPUs; a person at the prompt need not. What
+// this thread starts inherits its CPUs; it is never unwired, so no goroutine comes to run on it.
 func keepToOneCPU() {
 	var all, one [128]uint64 // as many CPUs as Linux can have
 	const bytes = unsafe.Sizeof(all)
@@ -156,8 +156,8 @@ func measureRow(row, runs int) (failed bool) {
 	return false
 }
 
-// Rows on one CPU and rows on all may share a name, and a thread that was pinned stays so: each row's
-// starter is a goroutine whose thread ends with it.
+// Rows on one CPU and rows on all may share a name, and a thread that was pinned stays so: each
+// row's starter is a goroutine whose thread ends with it.
 func measureNamed(name string, runs int) (known, failed bool) {
 	for row := range benches {
 		if benches[row].name != name {
