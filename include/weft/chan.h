@@ -6,6 +6,36 @@
  * which it sent them; those that wait are served in the order in which they came.
  * An element is copied, under a spin lock: it is small, and what is large is sent as a pointer.
  * When not to use it: for state that many look at (use a mutex); for permits (use a semaphore).
+ *
+ * Example:
+ *
+ *	struct job {
+ *		int number;
+ *	};
+ *
+ *	// Runs in as many threads as you like; each job goes to one of them.
+ *	int work_off(void *arg)
+ *	{
+ *		weft_chan *jobs = arg;
+ *		struct job job;
+ *		int done = 0;
+ *
+ *		while (weft_chan_recv(jobs, &job) == 0)
+ *			done += job.number;
+ *		return done; // -EPIPE: closed, and nothing is left
+ *	}
+ *
+ *	int hand_out(weft_chan *jobs, int count)
+ *	{
+ *		for (struct job job = { 1 }; job.number <= count; job.number++) {
+ *			int result = weft_chan_send(jobs, &job);
+ *
+ *			if (result < 0)
+ *				return result;
+ *		}
+ *		weft_chan_close(jobs);
+ *		return 0;
+ *	}
  */
 #ifndef WEFT_CHAN_H
 #define WEFT_CHAN_H

@@ -43,6 +43,7 @@
 #include <weft/pool.h>
 #include <weft/preempt.h>
 #include <weft/sched.h>
+#include <weft/select.h>
 #include <weft/sem.h>
 #include <weft/socket.h>
 #include <weft/spin.h>

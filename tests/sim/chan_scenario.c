@@ -218,6 +218,200 @@ static void chan_may_go(void *arg)
 	engine_check_clean();
 }
 
+/* ---- selects, of sends and receives on two channels, that meet each other and plain ones */
+
+#define MEETERS 5
+#define MEETINGS 4
+
+struct market {
+	weft_chan *stalls[2];
+	weft_chan *end;               /* is closed when hardly anybody is left */
+	int32_t numbers;              /* atomic */
+	int32_t busy;                 /* atomic: that are not done */
+	int32_t sold, bought;         /* atomic: how many */
+	int32_t sold_sum, bought_sum; /* atomic */
+	bool is_cancelled;
+};
+
+static void sell(struct market *market, int number)
+{
+	atomic_add_relaxed(&market->sold, 1);
+	atomic_add_relaxed(&market->sold_sum, number);
+}
+
+static void buy(struct market *market, int number)
+{
+	atomic_add_relaxed(&market->bought, 1);
+	atomic_add_relaxed(&market->bought_sum, number);
+}
+
+/* True: the end has come. */
+static bool meet_in_market(struct market *market)
+{
+	int number = 1 << atomic_add_relaxed(&market->numbers, 1) % 16, got[2] = { -1, -1 };
+	weft_case cases[] = {
+		WEFT_RECV(market->end, NULL),          WEFT_SEND(market->stalls[0], &number),
+		WEFT_RECV(market->stalls[1], &got[0]), WEFT_SEND(market->stalls[1], &number),
+		WEFT_RECV(market->stalls[0], &got[1]),
+	};
+	int count = 2 + (int)weft__sim_choose(4), index;
+
+	weft__sim_point();
+	index = weft_select(cases, count, weft__sim_choose(3) ? WEFT_FOREVER : engine_deadline());
+	weft__sim_check((got[0] != -1) == (index == 2) && (got[1] != -1) == (index == 4));
+	if (index <= 0) {
+		weft__sim_check(index == 0 || index == -ETIMEDOUT ||
+				(index == -ECANCELED && market->is_cancelled));
+		return index == 0 || index == -ECANCELED;
+	}
+	weft__sim_check(index < count && cases[index].result == 0);
+	if (index == 1 || index == 3)
+		sell(market, number);
+	else
+		buy(market, got[index == 4]);
+	return false;
+}
+
+static void meet_at_stall(struct market *market)
+{
+	weft_chan *stall = market->stalls[weft__sim_choose(2)];
+	int number = 1 << atomic_add_relaxed(&market->numbers, 1) % 16, got;
+
+	weft__sim_point();
+	if (weft__sim_choose(2)) {
+		if (weft_chan_send_until(stall, &number, engine_deadline()) == 0)
+			sell(market, number);
+	} else if (weft_chan_recv_until(stall, &got, engine_deadline()) == 0) {
+		buy(market, got);
+	}
+}
+
+static int go_to_market(void *arg)
+{
+	struct market *market = arg;
+
+	for (int i = 0; i < MEETINGS; i++) {
+		if (weft__sim_choose(4) == 0)
+			meet_at_stall(market);
+		else if (meet_in_market(market))
+			break;
+		if (weft__sim_choose(4) == 0)
+			engine_dawdle();
+	}
+	if (atomic_sub_acq_rel(&market->busy, 1) == 2)
+		weft_chan_close(market->end);
+	return 0;
+}
+
+static int market_app(void *arg)
+{
+	static const weft_thread_options kernel = { .kind = WEFT_KERNEL };
+	struct market *market = arg;
+	weft_thread *threads[MEETERS];
+
+	for (int i = 0; i < MEETERS; i++)
+		weft__sim_check(weft_thread_spawn(go_to_market, market,
+						  weft__sim_choose(4) == 0 ? &kernel : NULL,
+						  &threads[i]) == 0);
+	for (int i = 0; market->is_cancelled && i < MEETERS; i++) {
+		engine_dawdle();
+		weft_thread_cancel(threads[i]);
+	}
+	for (int i = 0; i < MEETERS; i++)
+		engine_join(threads[i], 0);
+	return 0;
+}
+
+static void run_market(bool is_cancelled)
+{
+	struct market market = { .busy = MEETERS, .is_cancelled = is_cancelled };
+	int got;
+
+	weft__sim_check(weft_chan_create(0, 0, &market.end) == 0);
+	for (int i = 0; i < 2; i++)
+		weft__sim_check(weft_chan_create(sizeof(int), weft__sim_choose(4) == 0,
+						 &market.stalls[i]) == 0);
+	weft__sim_check(engine_run(market_app, &market) == 0);
+	for (int i = 0; i < 2; i++) {
+		while (weft_chan_recv_try(market.stalls[i], &got) == 0)
+			buy(&market, got);
+		weft_chan_destroy(market.stalls[i]);
+	}
+	weft_chan_destroy(market.end);
+	weft__sim_check(market.sold == market.bought && market.sold_sum == market.bought_sum);
+	engine_check_clean();
+}
+
+static void select_keeps_all(void *arg)
+{
+	(void)arg;
+	run_market(false);
+}
+
+static void select_is_cancelled(void *arg)
+{
+	(void)arg;
+	run_market(true);
+}
+
+/* Two selects that can only meet each other, in either of two channels, crosswise: they do. */
+
+struct pair {
+	weft_chan *chans[2];
+	int32_t sent, received; /* atomic */
+};
+
+static int meet_crosswise(struct pair *pair, int side)
+{
+	int number = 3, got[2] = { 0, 0 };
+	weft_case cases[] = { WEFT_SEND(pair->chans[side], &number),
+			      WEFT_RECV(pair->chans[1 - side], &got[0]) };
+	int index;
+
+	weft__sim_point();
+	index = weft_select(cases, 2, WEFT_FOREVER);
+	weft__sim_check(index >= 0 && cases[index].result == 0 && got[0] == (index == 1 ? 3 : 0));
+	atomic_add_relaxed(index == 0 ? &pair->sent : &pair->received, 1);
+	return 0;
+}
+
+static int meet_left(void *arg)
+{
+	for (int i = 0; i < 4; i++)
+		meet_crosswise(arg, 0);
+	return 0;
+}
+
+static int meet_right(void *arg)
+{
+	for (int i = 0; i < 4; i++)
+		meet_crosswise(arg, 1);
+	return 0;
+}
+
+static int pair_app(void *arg)
+{
+	weft_thread *left = engine_spawn(meet_left, arg), *right = engine_spawn(meet_right, arg);
+
+	engine_join(left, 0);
+	engine_join(right, 0);
+	return 0;
+}
+
+static void two_selects_meet(void *arg)
+{
+	struct pair pair = { 0 };
+
+	(void)arg;
+	for (int i = 0; i < 2; i++)
+		weft__sim_check(weft_chan_create(sizeof(int), 0, &pair.chans[i]) == 0);
+	weft__sim_check(engine_run(pair_app, &pair) == 0);
+	weft__sim_check(pair.sent == 4 && pair.received == 4);
+	for (int i = 0; i < 2; i++)
+		weft_chan_destroy(pair.chans[i]);
+	engine_check_clean();
+}
+
 const struct scenario chan_scenarios[] = {
 	{ .name = "chan-keeps-all",
 	  .run = chan_keeps_all,
@@ -228,6 +422,11 @@ const struct scenario chan_scenarios[] = {
 	{ .name = "chan-users-are-cancelled",
 	  .run = chan_users_are_cancelled,
 	  .options = { .spurious = 50, .eintr = 50 } },
+	{ .name = "select-keeps-all",
+	  .run = select_keeps_all,
+	  .options = { .spurious = 50, .eintr = 50 } },
+	{ .name = "select-is-cancelled", .run = select_is_cancelled, .options = { .eintr = 50 } },
+	{ .name = "two-selects-meet", .run = two_selects_meet, .options = { .spurious = 50 } },
 	{ .name = "chan-may-go", .run = chan_may_go, .options = { .spurious = 50 } },
 	{ 0 },
 };
