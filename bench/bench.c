@@ -12,21 +12,16 @@
 #include "results.h"
 
 static const struct bench *const benches[] = {
-	&bench_switch_raw,     &bench_yield,
-	&bench_spawn_join,     &bench_spawn_batch,
-	&bench_mutex,          &bench_mutex_contended,
-	&bench_semaphore,      &bench_condvar,
-	&bench_barrier,        &bench_channel_pingpong,
-	&bench_channel_stream, &bench_channel_mpmc,
-	&bench_cancel_storm,   &bench_sleep,
-	&bench_park_million,   &bench_steal,
-	&bench_idle,           &bench_pool_outside,
-	&bench_pool_inside,    &bench_pool_latency,
-	&bench_pool_idle,      &bench_pool_blocked,
-	&bench_preempt_cost,   &bench_preempt_overhead,
-	&bench_preempt_idle,   &bench_fairness,
-	&bench_block_gap,      &bench_block_monitor,
-	&bench_wrapped_call,
+	&bench_switch_raw,       &bench_yield,          &bench_spawn_join,
+	&bench_spawn_batch,      &bench_mutex,          &bench_mutex_contended,
+	&bench_semaphore,        &bench_condvar,        &bench_barrier,
+	&bench_channel_pingpong, &bench_channel_stream, &bench_channel_mpmc,
+	&bench_select,           &bench_cancel_storm,   &bench_sleep,
+	&bench_park_million,     &bench_steal,          &bench_idle,
+	&bench_pool_outside,     &bench_pool_inside,    &bench_pool_latency,
+	&bench_pool_idle,        &bench_pool_blocked,   &bench_preempt_cost,
+	&bench_preempt_overhead, &bench_preempt_idle,   &bench_fairness,
+	&bench_block_gap,        &bench_block_monitor,  &bench_wrapped_call,
 };
 
 enum { BENCHES = sizeof benches / sizeof benches[0], RUNS = 5 };

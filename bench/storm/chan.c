@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Elements: what was sent is received, once; what was not sent is not. Channels of several
- * capacities; each element is a number of its own, with two marks: sent, received. A send that
- * failed sets none, so an element that a cancelled sender left behind counts as doubled.
+ * capacities, by single calls and by select; each element is a number of its own, with two marks:
+ * sent, received. A send that failed sets none, so an element that a cancelled sender left behind
+ * counts as doubled.
  */
 #include <stdlib.h>
 
@@ -78,15 +79,39 @@ static void receive_one(struct storm_actor *actor, weft_chan *chan)
 		note(number);
 }
 
+/* From one of two channels, or to a third. */
+static void select_one(struct storm_actor *actor)
+{
+	int64_t number = atomic_add_relaxed(&last, 1), got[2] = { 0, 0 };
+	weft_case cases[] = {
+		WEFT_RECV(channels[storm_random(actor, CHANNELS)], &got[0]),
+		WEFT_RECV(channels[storm_random(actor, CHANNELS)], &got[1]),
+		WEFT_SEND(channels[storm_random(actor, CHANNELS)], &number),
+	};
+	int count = storm_random(actor, 3) == 0 ? 3 : 2, which;
+
+	which = weft_select(cases, count, storm_random(actor, 8) == 0 ? 0 : storm_deadline(actor));
+	if (!storm_got(actor, which))
+		return;
+	bench_must(cases[which].result, "select");
+	if (which == 2)
+		mark(sent, number);
+	else
+		note(got[which]);
+}
+
 /* More are received than sent, in the mean: the unbounded one does not grow. */
 static void act(struct storm_actor *actor)
 {
 	weft_chan *chan = channels[storm_random(actor, CHANNELS)];
+	uint64_t choice = storm_random(actor, 16);
 
-	if (storm_random(actor, 16) < 7)
+	if (choice < 6)
 		send_one(actor, chan);
-	else
+	else if (choice < 12)
 		receive_one(actor, chan);
+	else
+		select_one(actor);
 }
 
 static void end(void)
