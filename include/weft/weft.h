@@ -42,6 +42,7 @@
 #include <weft/once.h>
 #include <weft/pool.h>
 #include <weft/preempt.h>
+#include <weft/rwlock.h>
 #include <weft/sched.h>
 #include <weft/select.h>
 #include <weft/sem.h>

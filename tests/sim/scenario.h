@@ -19,6 +19,7 @@ struct scenario {
 extern const struct scenario sys_scenarios[];
 extern const struct scenario thread_scenarios[];
 extern const struct scenario sync_scenarios[];
+extern const struct scenario lock_scenarios[];
 extern const struct scenario signal_scenarios[];
 extern const struct scenario chan_scenarios[];
 extern const struct scenario time_scenarios[];

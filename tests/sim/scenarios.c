@@ -8,11 +8,12 @@ static const struct {
 	const struct scenario *scenarios;
 } lists[] = {
 	{ "sys", sys_scenarios },         { "thread", thread_scenarios },
-	{ "sync", sync_scenarios },       { "chan", chan_scenarios },
-	{ "signal", signal_scenarios },   { "time", time_scenarios },
-	{ "io", io_scenarios },           { "failure", failure_scenarios },
-	{ "pool", pool_scenarios },       { "serve", serve_scenarios },
-	{ "preempt", preempt_scenarios }, { "handoff", handoff_scenarios },
+	{ "sync", sync_scenarios },       { "lock", lock_scenarios },
+	{ "chan", chan_scenarios },       { "signal", signal_scenarios },
+	{ "time", time_scenarios },       { "io", io_scenarios },
+	{ "failure", failure_scenarios }, { "pool", pool_scenarios },
+	{ "serve", serve_scenarios },     { "preempt", preempt_scenarios },
+	{ "handoff", handoff_scenarios },
 };
 
 static bool bears(const char *name, const char *group, const struct scenario *scenario)
