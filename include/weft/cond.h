@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Condition variable: threads wait, with a mutex held, until another says that something has
- * changed. All-zero is ready for use; nothing to take away.
+ * changed. All-zero is ready for use.
  * Wait in a loop that checks the condition: by the time a waiter has the mutex again others may
  * have run.
  *
@@ -48,10 +48,14 @@ typedef struct weft_cond {
 
 #define WEFT_COND_INIT { { 0, 0, 0 } }
 
+/* The end of a condition variable; nothing to give back. One that is waited for: stops the program.
+ */
+WEFT_API void weft_cond_fini(weft_cond *cond);
+
 /* Unlocks the mutex, waits to be woken, locks the mutex again: no wake between the first two is
  * missed. The mutex is held on return, whatever is returned. One that is not locked: stops the
- * program. Returns 0: woken; _until: -ETIMEDOUT. Does not wake by itself. Order: through the mutex.
- */
+ * program. Returns 0: woken; _until: -ETIMEDOUT; both -ECANCELED. Does not wake by itself; a wake
+ * is never lost to one whose wait has ended otherwise. Order: through the mutex. */
 WEFT_API int weft_cond_wait(weft_cond *cond, weft_mutex *mutex);
 WEFT_API int weft_cond_wait_until(weft_cond *cond, weft_mutex *mutex, int64_t deadline_ns);
 

@@ -41,11 +41,16 @@ typedef struct weft_once {
 
 #define WEFT_ONCE_INIT { 0, { 0, 0, 0 } }
 
+/* The end of a once; nothing to give back. One whose function runs: stops the program. */
+WEFT_API void weft_once_fini(weft_once *once);
+
 /* Runs function(arg) unless it has run; waits while another runs it. If it returns a negative value
  * it counts as not run, and that is returned to its caller; one of those who waited runs its own.
  * The function may wait.
- * Returns 0: it has run. _try: -EBUSY while another runs it. _until: -ETIMEDOUT. A function that
- * calls its own once waits for itself for ever. */
+ * Returns 0: it has run. _try: -EBUSY while another runs it. _until: -ETIMEDOUT; both
+ * waiting forms -ECANCELED: the caller was cancelled while another ran it. (The function's own
+ * waits can be cancelled too; if it then fails, it has not run.) A function that calls its own once
+ * waits for itself for ever. */
 WEFT_API int weft_once_run(weft_once *once, weft_function *function, void *arg);
 WEFT_API int weft_once_run_try(weft_once *once, weft_function *function, void *arg);
 WEFT_API int weft_once_run_until(weft_once *once, weft_function *function, void *arg,

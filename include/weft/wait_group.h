@@ -45,6 +45,10 @@ typedef struct weft_wait_group {
 
 #define WEFT_WAIT_GROUP_INIT { 0, { 0, 0, 0 } }
 
+/* The end of a wait group; nothing to give back. One that is not at zero, or is waited for: stops
+ * the program. */
+WEFT_API void weft_wait_group_fini(weft_wait_group *group);
+
 /* Adds n (negative takes away); at zero all that wait go on. Below zero: stops the program. Add
  * before you start what will be done. Order: releases to those that wait. */
 WEFT_API void weft_wait_group_add(weft_wait_group *group, int64_t n);
@@ -53,7 +57,7 @@ static inline void weft_wait_group_done(weft_wait_group *group)
 	weft_wait_group_add(group, -1);
 }
 
-/* Waits for zero. Returns 0; _try: -EBUSY; _until: -ETIMEDOUT. */
+/* Waits for zero. Returns 0; _try: -EBUSY; _until: -ETIMEDOUT; both waiting forms -ECANCELED. */
 WEFT_API int weft_wait_group_wait(weft_wait_group *group);
 WEFT_API int weft_wait_group_wait_try(weft_wait_group *group);
 WEFT_API int weft_wait_group_wait_until(weft_wait_group *group, int64_t deadline_ns);

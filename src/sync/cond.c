@@ -12,6 +12,15 @@
  * while it still runs (park.h), and the park returns at once. The unlock in between never waits, so
  * what was armed stays.
  *
+ * A wake that meets a deadline or a cancellation:
+ *
+ *   W is cancelled; a wake comes before W is out of the queue, and W returns -ECANCELED; X behind
+ *   it waits on, though there was a wake.
+ *	No: the claim decides. Either the wake claims W, which returns 0 and finds out that it is
+ *	cancelled when it waits again; or it finds W lost and claims X.
+ *
+ * The mutex is taken again firmly: a thread that is cancelled has it too when it returns.
+ *
  * A woken waiter takes the mutex as anybody does. Rejected: moving waiters into the mutex's queue
  * (two queues' locks at once, and a wake without the mutex would have nowhere to move them).
  *
@@ -23,6 +32,11 @@
 #include "sched/thread.h"
 #include "sched/waitq.h"
 #include "sync/wait.h"
+
+void weft_cond_fini(weft_cond *cond)
+{
+	weft__sync_fini(&cond->waiters, "condition variable", cond);
+}
 
 int weft_cond_wait_until(weft_cond *cond, weft_mutex *mutex, int64_t deadline_ns)
 {

@@ -12,8 +12,13 @@
  *   RUNNING -> IDLE   it failed, and nobody waits
  *
  * The state changes, and waiters enter, under the queue's lock alone: nobody enters after the
- * runner has looked for waiters. Who runs next is decided by the claim, so it is nobody whose
- * deadline has passed.
+ * runner has looked for waiters. Who runs next is decided by the claim:
+ *
+ *   The runner fails and makes W the runner; W is cancelled, or its deadline passes, and it
+ *   returns;
+ *   X waits for a runner that there is not.
+ *	No: either the runner claims W, which runs its function though it is cancelled (that finds
+ *	out when it waits); or it finds W lost and claims X.
  *
  * Order: DONE (release) pairs with the first look (acquire), or is seen through the claim: whoever
  * returns 0 has seen all that the function wrote.
@@ -27,6 +32,17 @@
 
 enum { IDLE, RUNNING, DONE };
 enum { ALL_DONE, YOURS };
+
+void weft_once_fini(weft_once *once)
+{
+	uint32_t state;
+
+	weft__waitq_lock(&once->waiters);
+	state = atomic_load_relaxed(&once->state);
+	weft__waitq_unlock(&once->waiters);
+	if (unlikely(state == RUNNING))
+		weft__panic("once %p: destroyed while it runs", (void *)once);
+}
 
 static int run(weft_once *once, weft_function *function, void *arg)
 {

@@ -34,6 +34,16 @@ static int64_t plus(weft_wait_group *group, int64_t count, int64_t n)
 	return sum;
 }
 
+void weft_wait_group_fini(weft_wait_group *group)
+{
+	int64_t count = atomic_load_relaxed(&group->count);
+
+	weft__sync_fini(&group->waiters, "wait group", group);
+	if (unlikely(count != 0))
+		weft__panic("wait group %p: destroyed with %lld under way", (void *)group,
+			    (long long)count);
+}
+
 /* With the lock held, for a change that seems to lead to 0. */
 static void add_locked(weft_wait_group *group, int64_t n, struct weft__wakes *wakes)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What threads wait for that is no lock: that nobody stays behind, and that what is counted is
- * conserved, whoever leaves at his deadline.
+ * conserved, whoever leaves at his deadline or is cancelled.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -17,6 +17,20 @@ struct permits {
 	int32_t taken, given; /* atomic */
 	uint32_t roles;       /* atomic */
 };
+
+static bool has_left(int code)
+{
+	return code == -ETIMEDOUT || code == -ECANCELED;
+}
+
+/* With and without cancellation. */
+static void run_either(weft_function *user, void *arg)
+{
+	if (weft__sim_choose(2))
+		run_crowd(user, arg);
+	else
+		run_crowd_cancelling(user, arg);
+}
 
 static int take_somehow(weft_sem *sem, int32_t n)
 {
@@ -51,7 +65,7 @@ static int take_and_give(void *arg)
 
 		engine_dawdle();
 		code = take_somehow(&permits->sem, n);
-		weft__sim_check(code == 0 || code == -EAGAIN || code == -ETIMEDOUT);
+		weft__sim_check(code == 0 || code == -EAGAIN || has_left(code));
 		if (code < 0)
 			continue;
 		atomic_add_relaxed(&permits->taken, n);
@@ -70,7 +84,7 @@ static void weights_are_kept(void *arg)
 	struct permits permits = { .sem = WEFT_SEM_INIT(WEIGHT) };
 
 	(void)arg;
-	run_crowd(take_and_give, &permits);
+	run_either(take_and_give, &permits);
 	weft__sim_check(permits.taken == permits.given);
 	weft__sim_check(weft_sem_wait_n_try(&permits.sem, WEIGHT + 1) == -EAGAIN);
 	weft__sim_check(weft_sem_wait_n_try(&permits.sem, WEIGHT) == 0);
@@ -85,11 +99,16 @@ static int ask_for_one_or_more(void *arg)
 	bool is_big = atomic_add_relaxed(&permits->roles, 1u) >= 3;
 
 	engine_dawdle();
-	if (!is_big)
-		weft__sim_check(weft_sem_wait(&permits->sem) == 0);
-	else
-		weft__sim_check(weft_sem_wait_n_until(&permits->sem, 4, engine_deadline()) ==
-				-ETIMEDOUT);
+	if (is_big) {
+		weft__sim_check(
+			has_left(weft_sem_wait_n_until(&permits->sem, 4, engine_deadline())));
+	} else {
+		int code = weft_sem_wait(&permits->sem);
+
+		weft__sim_check(code == 0 || code == -ECANCELED);
+		if (code == 0)
+			atomic_add_relaxed(&permits->taken, 1);
+	}
 	return 0;
 }
 
@@ -98,8 +117,9 @@ static void who_leaves_lets_others_by(void *arg)
 	struct permits permits = { .sem = WEFT_SEM_INIT(3) };
 
 	(void)arg;
-	run_crowd(ask_for_one_or_more, &permits);
-	weft__sim_check(weft_sem_wait_try(&permits.sem) == -EAGAIN);
+	run_either(ask_for_one_or_more, &permits);
+	weft__sim_check(weft_sem_wait_n_try(&permits.sem, 4 - permits.taken) == -EAGAIN);
+	weft__sim_check(weft_sem_wait_n_try(&permits.sem, 3 - permits.taken) == 0);
 	weft_sem_fini(&permits.sem);
 }
 
@@ -208,10 +228,12 @@ static int arrive(void *arg)
 		code = weft_latch_wait_try(&gathering->latch);
 		break;
 	}
-	weft__sim_check(code == 0 || code == -ETIMEDOUT || code == -EBUSY);
+	weft__sim_check(code == 0 || code == -EBUSY || has_left(code));
 	if (code != 0)
-		weft__sim_check(weft_latch_wait(&gathering->latch) == 0);
-	weft__sim_check(atomic_load_relaxed(&gathering->came) == USERS + 1);
+		code = weft_latch_wait(&gathering->latch);
+	weft__sim_check(code == 0 || code == -ECANCELED);
+	if (code == 0)
+		weft__sim_check(atomic_load_relaxed(&gathering->came) == USERS + 1);
 	return 0;
 }
 
@@ -220,12 +242,24 @@ static void a_latch_opens_for_all(void *arg)
 	struct gathering gathering = { .latch = WEFT_LATCH_INIT(USERS + 1) };
 
 	(void)arg;
-	run_crowd(arrive, &gathering);
+	run_either(arrive, &gathering);
 	weft_latch_fini(&gathering.latch);
 }
 
 /* ---- barrier: one of each meeting is the last; who gives up has not come */
 #define MEETINGS 3
+
+/* Who was cancelled has not come; the others count on him. */
+static int meet_all_the_same(weft_barrier *barrier)
+{
+	weft_shield shield;
+	int code;
+
+	weft_shield_enter(&shield);
+	code = weft_barrier_wait(barrier);
+	weft_shield_leave(&shield);
+	return code;
+}
 
 static int meet(void *arg)
 {
@@ -241,7 +275,9 @@ static int meet(void *arg)
 				       ? weft_barrier_wait(&gathering->barrier)
 				       : weft_barrier_wait_until(&gathering->barrier,
 								 engine_deadline());
-			weft__sim_check(code >= 0 || code == -ETIMEDOUT);
+			weft__sim_check(code >= 0 || has_left(code));
+			if (code == -ECANCELED)
+				code = meet_all_the_same(&gathering->barrier);
 		} while (code < 0);
 		weft__sim_check(atomic_load_relaxed(&gathering->came) >= (i + 1) * (USERS + 1));
 		if (code == WEFT_BARRIER_LAST)
@@ -255,9 +291,116 @@ static void all_meet(void *arg)
 	struct gathering gathering = { .barrier = WEFT_BARRIER_INIT(USERS + 1) };
 
 	(void)arg;
-	run_crowd(meet, &gathering);
+	run_either(meet, &gathering);
 	weft__sim_check(gathering.last == MEETINGS && gathering.barrier.arrived == 0);
 	weft_barrier_fini(&gathering.barrier);
+}
+
+/* ---- condition variable: for each who wants one there is an item, and one wake */
+struct shelf {
+	weft_mutex mutex;
+	weft_cond filled;
+	int items, taken, left; /* guarded by mutex */
+	uint32_t roles;         /* atomic */
+};
+
+static void fill_shelf(struct shelf *shelf)
+{
+	for (int i = 0; i < USERS; i++) {
+		engine_dawdle();
+		weft_mutex_lock(&shelf->mutex);
+		shelf->items++;
+		weft_cond_wake(&shelf->filled);
+		weft_mutex_unlock(&shelf->mutex);
+	}
+}
+
+/* Who is cancelled leaves the item: the wake was not for him. */
+static int fill_or_take(void *arg)
+{
+	struct shelf *shelf = arg;
+	int code = 0;
+
+	if (atomic_add_relaxed(&shelf->roles, 1u) == 0) {
+		fill_shelf(shelf);
+		return 0;
+	}
+	weft__sim_point();
+	weft_mutex_lock(&shelf->mutex);
+	while (shelf->items == 0 && code == 0)
+		code = weft_cond_wait(&shelf->filled, &shelf->mutex);
+	weft__sim_check(code == 0 || code == -ECANCELED);
+	if (code == 0) {
+		shelf->items--;
+		shelf->taken++;
+	} else {
+		shelf->left++;
+	}
+	weft_mutex_unlock(&shelf->mutex);
+	return 0;
+}
+
+static void each_wake_reaches_one_who_stays(void *arg)
+{
+	struct shelf shelf = { 0 };
+
+	(void)arg;
+	run_either(fill_or_take, &shelf);
+	weft__sim_check(shelf.taken + shelf.left == USERS && shelf.items == shelf.left);
+	weft_cond_fini(&shelf.filled);
+}
+
+/* ---- once: whoever leaves, one who stays runs it */
+struct first {
+	weft_once once;
+	weft_wait_group tried;
+	int32_t attempts, successes, inside; /* atomic */
+};
+
+static int fail_at_first(void *arg)
+{
+	struct first *first = arg;
+	int32_t attempt = atomic_add_relaxed(&first->attempts, 1);
+
+	weft__sim_check(atomic_add_relaxed(&first->inside, 1) == 0);
+	engine_dawdle();
+	atomic_add_relaxed(&first->inside, -1);
+	if (attempt < 3)
+		return -EIO;
+	atomic_add_relaxed(&first->successes, 1);
+	return 0;
+}
+
+static int be_first(void *arg)
+{
+	struct first *first = arg;
+	int code;
+
+	do {
+		engine_dawdle();
+		code = weft__sim_choose(3) != 0 ? weft_once_run(&first->once, fail_at_first, first)
+						: weft_once_run_until(&first->once, fail_at_first,
+								      first, engine_deadline());
+		weft__sim_check(code == 0 || code == -EIO || has_left(code));
+	} while (code != 0 && code != -ECANCELED);
+	if (code == 0)
+		weft__sim_check(atomic_load_relaxed(&first->successes) == 1);
+	weft_wait_group_done(&first->tried);
+	code = weft_wait_group_wait(&first->tried);
+	weft__sim_check(code == 0 || code == -ECANCELED);
+	return 0;
+}
+
+static void one_who_stays_runs_it(void *arg)
+{
+	struct first first = { 0 };
+
+	(void)arg;
+	weft_wait_group_add(&first.tried, USERS + 1);
+	run_either(be_first, &first);
+	weft__sim_check(first.attempts == 4 && first.successes == 1);
+	weft_wait_group_fini(&first.tried);
+	weft_once_fini(&first.once);
 }
 
 /* ---- what was waited on may go away when nobody can wait on it any more */
@@ -345,6 +488,12 @@ const struct scenario signal_scenarios[] = {
 	  .run = a_latch_opens_for_all,
 	  .options = { .spurious = 50, .eintr = 50 } },
 	{ .name = "all-meet", .run = all_meet, .options = { .spurious = 50, .eintr = 50 } },
+	{ .name = "each-wake-reaches-one-who-stays",
+	  .run = each_wake_reaches_one_who_stays,
+	  .options = { .spurious = 50 } },
+	{ .name = "one-who-stays-runs-it",
+	  .run = one_who_stays_runs_it,
+	  .options = { .spurious = 50, .eintr = 50 } },
 	{ .name = "used-up-may-go", .run = used_up_may_go, .options = { .spurious = 50 } },
 	{ 0 },
 };
