@@ -7,8 +7,8 @@
  *                  there are readers, std::shared_lock) take.
  *
  * They are as constant to initialize as in C, so one of static storage is ready before any code
- * runs; a lock that is held or waited for when it is destroyed stops the program where C's `_fini`
- * does. try_lock_until answers false for each reason, the deadline or a cancellation; lock_until
+ * runs. Their destructors do nothing: those of static storage come while threads may still use
+ * them. try_lock_until answers false for each reason, the deadline or a cancellation; lock_until
  * says which.
  */
 #ifndef WEFT_SYNC_HPP
@@ -19,23 +19,29 @@
 
 #include <weft/cond.h>
 #include <weft/mutex.h>
+#include <weft/spin.h>
 #include <weft/time.hpp>
 
 namespace weft
 {
 
-/* How each lock of C's is taken and given back: what weft::guard asks. */
+/* How each lock of C's begins, is taken and given back. */
 template <class Lock> struct lock_calls;
 
 template <> struct lock_calls<weft_mutex> {
-	static void lock(weft_mutex &mutex) noexcept
-	{
-		weft_mutex_lock(&mutex);
-	}
-	static void unlock(weft_mutex &mutex) noexcept
-	{
-		weft_mutex_unlock(&mutex);
-	}
+	static constexpr weft_mutex initial = WEFT_MUTEX_INIT;
+	static constexpr auto lock = weft_mutex_lock;
+	static constexpr auto lock_try = weft_mutex_lock_try;
+	static constexpr auto lock_until = weft_mutex_lock_until;
+	static constexpr auto unlock = weft_mutex_unlock;
+};
+
+template <> struct lock_calls<weft_spin> {
+	static constexpr weft_spin initial = WEFT_SPIN_INIT;
+	static constexpr auto lock = weft_spin_lock;
+	static constexpr auto lock_try = weft_spin_lock_try;
+	static constexpr auto lock_until = weft_spin_lock_until;
+	static constexpr auto unlock = weft_spin_unlock;
 };
 
 /* Holds a lock of C's from here to the end of the block. */
@@ -44,11 +50,11 @@ template <class Lock> class guard
       public:
 	explicit guard(Lock &guarded) noexcept : held(guarded)
 	{
-		lock_calls<Lock>::lock(held);
+		lock_calls<Lock>::lock(&held);
 	}
 	~guard()
 	{
-		lock_calls<Lock>::unlock(held);
+		lock_calls<Lock>::unlock(&held);
 	}
 	guard(const guard &) = delete;
 	guard &operator=(const guard &) = delete;
@@ -57,26 +63,27 @@ template <class Lock> class guard
 	Lock &held;
 };
 
-class mutex
+/* A lock of C's as the standard's guards take it. */
+template <class Lock> class lockable
 {
       public:
-	using native_handle_type = weft_mutex *;
+	using native_handle_type = Lock *;
 
-	constexpr mutex() noexcept = default;
-	mutex(const mutex &) = delete;
-	mutex &operator=(const mutex &) = delete;
+	constexpr lockable() noexcept = default;
+	lockable(const lockable &) = delete;
+	lockable &operator=(const lockable &) = delete;
 
 	void lock() noexcept
 	{
-		weft_mutex_lock(&lock_);
+		calls::lock(&lock_);
 	}
 	bool try_lock() noexcept
 	{
-		return weft_mutex_lock_try(&lock_) == 0;
+		return calls::lock_try(&lock_) == 0;
 	}
 	std::error_code lock_until(deadline until) noexcept
 	{
-		return error_of(weft_mutex_lock_until(&lock_, until.ns()));
+		return error_of(calls::lock_until(&lock_, until.ns()));
 	}
 	bool try_lock_until(deadline until) noexcept
 	{
@@ -88,7 +95,7 @@ class mutex
 	}
 	void unlock() noexcept
 	{
-		weft_mutex_unlock(&lock_);
+		calls::unlock(&lock_);
 	}
 	native_handle_type native_handle() noexcept
 	{
@@ -96,8 +103,13 @@ class mutex
 	}
 
       private:
-	weft_mutex lock_ = WEFT_MUTEX_INIT;
+	using calls = lock_calls<Lock>;
+
+	Lock lock_ = calls::initial;
 };
+
+using mutex = lockable<weft_mutex>;
+using spin = lockable<weft_spin>;
 
 /* A condition variable for weft::mutex. The lock is held on return, whatever is returned. */
 class cond

@@ -12,6 +12,7 @@
 #ifndef WEFT_WEFT_HPP
 #define WEFT_WEFT_HPP
 
+#include <weft/chan.hpp>
 #include <weft/sync.hpp>
 #include <weft/thread.hpp>
 #include <weft/time.hpp>

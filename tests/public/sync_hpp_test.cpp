@@ -75,6 +75,24 @@ static void a_guard_holds_a_lock_of_c_to_the_end_of_its_block(void **)
 	weft_mutex_unlock(&mutex);
 }
 
+static void a_spin_lock_is_guarded_as_a_mutex_is(void **)
+{
+	static weft::spin spin;
+	weft_spin of_c = WEFT_SPIN_INIT;
+	std::unique_lock<weft::spin> held(spin, 1ms);
+
+	assert_true(held.owns_lock());
+	weft::thread other([&] {
+		assert_false(spin.try_lock());
+		assert_true(spin.lock_until(1ms) == std::errc::timed_out);
+
+		weft::guard inner(of_c);
+		assert_true(of_c.holder != 0);
+	});
+	assert_none(other.join());
+	assert_int_equal(of_c.holder, 0);
+}
+
 static void a_condition_is_waited_for(void **)
 {
 	weft::mutex mutex;
@@ -104,6 +122,7 @@ int main()
 		cmocka_unit_test(a_mutex_goes_with_the_standards_guards),
 		cmocka_unit_test(a_deadline_says_why_it_was_in_vain),
 		cmocka_unit_test(a_guard_holds_a_lock_of_c_to_the_end_of_its_block),
+		cmocka_unit_test(a_spin_lock_is_guarded_as_a_mutex_is),
 		cmocka_unit_test(a_condition_is_waited_for),
 	};
 
