@@ -32,6 +32,24 @@ count_words)
 	echo "$out" | grep -qx " *$want in all" || fail "wc counts $want words: $out"
 	if "$program" README.md /nonexistent >/dev/null 2>&1; then fail "does not mind a missing file"; fi
 	;;
+pipeline)
+	want=$(tr a-z A-Z <README.md; echo "$(($(wc -l <README.md))) lines")
+	out=$("$program" <README.md)
+	[ "$out" = "$want" ] || fail "not what tr makes of it: $out"
+	# Ctrl-C, while the input is open and a line has come through: the line that is not ended too
+	work=$(mktemp -d)
+	trap 'rm -rf "$work"' EXIT
+	mkfifo "$work/in" "$work/out"
+	"$program" <"$work/in" >"$work/out" &
+	exec 3>"$work/in" 4<"$work/out"
+	printf 'warp\nweft' >&3
+	read -r out <&4
+	[ "$out" = WARP ] || fail "$out"
+	kill -INT $!
+	out=$(cat <&4)
+	wait $! || fail "it ends with status $?"
+	[ "$out" = "WEFT2 lines, then it was stopped" ] || fail "$out"
+	;;
 *)
 	exec "$program" --test
 	;;
