@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Channel: every form, sizes and capacities, close, order, and that elements are neither lost nor
  * made. */
-#include "../sync/crowd.h"
+#include "crowd.h"
 #include "chan/chan.h"
 
 static weft_chan *make(size_t element_bytes, size_t capacity)

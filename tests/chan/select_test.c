@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Select: one case happens and no other; fairness; deadlines, cancellation, close; select against
  * select. */
-#include "../sync/crowd.h"
+#include "crowd.h"
 #include "chan/select.h"
 
 enum { CHANS = 3 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "../sync/crowd.h"
+#include "crowd.h"
 
 #include <weft/cancel.h>
 

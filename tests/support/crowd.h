@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the tests of this room share: checks that any thread may make, scenarios on one processor,
+ * What tests of several rooms share: checks that any thread may make, scenarios on one processor,
  * and crowds of threads of all kinds.
  *
  * A failed cmocka assertion leaves by a jump, which must not lead out of a thread's stack. So the
  * threads use check(), and the test asserts that all held.
  */
-#ifndef WEFT_TESTS_SYNC_CROWD_H
-#define WEFT_TESTS_SYNC_CROWD_H
+#ifndef WEFT_TESTS_SUPPORT_CROWD_H
+#define WEFT_TESTS_SUPPORT_CROWD_H
 
 #include <pthread.h>
 #include <setjmp.h>
