@@ -13,13 +13,15 @@
 #include "sched/fork.h"
 
 /* An ended thread that nobody has joined names a carrier that may be gone; one that has not ended
- * does not, while we hold. (WALK) */
+ * does not, while we hold. (WALK) So that is read first: a record that begins a new life meanwhile
+ * says so after it has forgotten the carrier of the one before. */
 static weft__racy const char *state_of(const struct weft_thread *thread, const char *reason)
 {
-	const struct weft__carrier *carrier = atomic_load_relaxed(&thread->carrier);
+	const struct weft__carrier *carrier;
 
-	if (atomic_load_relaxed(&thread->ended) == WEFT__ENDED_YES)
+	if (atomic_load_acquire(&thread->ended) == WEFT__ENDED_YES) /* WALK */
 		return "ended";
+	carrier = atomic_load_relaxed(&thread->carrier);
 	if (atomic_load_relaxed(&thread->blocking) != 0)
 		return "blocking";
 	if (reason != NULL)

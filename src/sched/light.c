@@ -118,8 +118,7 @@ static void prepare(struct weft_thread *thread, struct weft_sched *sched,
 	thread->out_result = birth->out_result;
 	weft__cancel_begin(thread);
 	thread->sched = sched;
-	thread->carrier = NULL; /* of an earlier life, perhaps gone */
-	thread->ended = ended;
+	atomic_store_release(&thread->ended, ended); /* WALK: after the carrier was forgotten */
 	atomic_store_relaxed(&thread->calls, 0u);
 	thread->blocking = 0;
 	thread->is_spent = false;
@@ -280,6 +279,7 @@ void weft__light_free(struct weft_thread *thread)
 	struct weft__processor *processor;
 	uint32_t was_inside;
 
+	atomic_store_relaxed(&thread->carrier, NULL); /* it may be gone in the next life */
 	if (self != NULL && self->sched != NULL) {
 		was_inside = weft__enter_on(self, &processor);
 		if (processor != NULL)
