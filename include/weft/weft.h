@@ -40,6 +40,7 @@
 #include <weft/latch.h>
 #include <weft/mutex.h>
 #include <weft/once.h>
+#include <weft/owned_mutex.h>
 #include <weft/pool.h>
 #include <weft/preempt.h>
 #include <weft/rwlock.h>

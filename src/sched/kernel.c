@@ -11,6 +11,7 @@
 #include "sched/cancel.h"
 #include "sched/fork.h"
 #include "sched/group.h"
+#include "sched/owned.h"
 #include "sys/spin.h"
 
 #define STACK_BYTES ((size_t)8 << 20)
@@ -80,6 +81,7 @@ void weft__kernel_forked(struct weft_thread *self)
 static void foreign_ended(void *arg)
 {
 	weft__defers_run(arg);
+	weft__owned_end(arg);
 	weft__arch_self_set(NULL);
 	weft__kernel_free(arg);
 }
@@ -172,6 +174,7 @@ void weft__kernel_exit(struct weft_thread *self, int result)
 	weft__defers_run(self);
 	if (self->is_foreign)
 		weft__sys_thread_exit();
+	weft__owned_end(self);
 	weft__group_end(self, result);
 	self->result = result;
 	weft__waitq_lock(&self->joiners);

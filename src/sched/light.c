@@ -17,6 +17,7 @@
 #include "sched/enter.h"
 #include "sched/fork.h"
 #include "sched/group.h"
+#include "sched/owned.h"
 #include "sched/user.h"
 
 #define STACK_BYTES ((size_t)64 << 10)
@@ -237,6 +238,7 @@ void weft__light_exit(struct weft_thread *self, int result)
 	weft__defers_run(self);
 	if (self->tp != NULL)
 		weft__sys_tls_end();
+	weft__owned_end(self);
 	weft__group_end(self, result);
 	weft__fork_before_exit(self, result);
 	weft__enter(self);

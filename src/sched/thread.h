@@ -96,6 +96,7 @@ struct weft_thread {
 	struct weft_thread *member_next, *member_prev; /* guarded by the group's lock */
 	int *out_result;                 /* constant: where its result goes; NULL: nowhere */
 	struct weft_block_defer *defers; /* its own, of defer.c: the last first */
+	struct weft_owned_mutex *owned;  /* its own, of owned.h: what it holds */
 
 	weft__waitq joiners;      /* at most one; its lock guards `ended` */
 	struct weft__fiber fiber; /* the sanitizers' idea of it; nothing otherwise */
