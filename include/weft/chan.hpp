@@ -8,6 +8,10 @@
  *
  *	for (int number : numbers) // until it is closed and empty
  *		sum += number;
+ *
+ * weft::select waits for the first of several sends and receives, and does that one:
+ *
+ *	auto [which, error] = weft::select(50ms, left.receiving(number), right.sending(7));
  */
 #ifndef WEFT_CHAN_HPP
 #define WEFT_CHAN_HPP
@@ -18,6 +22,7 @@
 #include <type_traits>
 
 #include <weft/chan.h>
+#include <weft/select.h>
 #include <weft/time.hpp>
 
 namespace weft
@@ -80,6 +85,17 @@ template <class T> class channel
 	std::error_code recv_until(T &out_element, deadline until) noexcept
 	{
 		return error_of(weft_chan_recv_until(chan, &out_element, until.ns()));
+	}
+
+	/* Cases for weft::select; what they name is the caller's until that has returned. */
+	weft_case sending(const T &element) noexcept
+	{
+		return WEFT_SEND(chan, &element);
+	}
+	weft_case sending(const T &&) = delete;
+	weft_case receiving(T &out_element) noexcept
+	{
+		return WEFT_RECV(chan, &out_element);
 	}
 
 	std::size_t count() const noexcept
@@ -146,6 +162,24 @@ template <class T> class channel
       private:
 	weft_chan *chan = nullptr;
 };
+
+/* What a select has done. */
+struct selected {
+	int which;             /* the case, counted from 0; -1: none */
+	std::error_code error; /* of that case, or why there is none */
+};
+
+/* Waits until one of the cases can happen, and does it. std::errc::timed_out,
+ * operation_canceled. */
+template <class... Cases> selected select(deadline until, const Cases &...cases) noexcept
+{
+	weft_case list[] = { cases... };
+	int which = weft_select(list, sizeof...(Cases), until.ns());
+
+	if (which < 0)
+		return { -1, error_of(which) };
+	return { which, error_of(list[which].result) };
+}
 
 } // namespace weft
 

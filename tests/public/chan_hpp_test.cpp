@@ -75,6 +75,30 @@ static void what_owns_travels_as_a_pointer(void **)
 	assert_string_equal(text->c_str(), "weft");
 }
 
+static void a_select_does_one_of_its_cases(void **)
+{
+	weft::channel<int> full(1), numbers(1);
+	const int seven = 7;
+	int got = -1;
+
+	assert_none(full.send(1));
+	auto none = weft::select(1ms, full.sending(seven), numbers.receiving(got));
+	assert_int_equal(none.which, -1);
+	assert_true(none.error == std::errc::timed_out);
+
+	assert_none(numbers.send(5));
+	auto [which, error] = weft::select(1s, full.sending(seven), numbers.receiving(got));
+	assert_int_equal(which, 1);
+	assert_none(error);
+	assert_int_equal(got, 5);
+	assert_int_equal(full.count(), 1);
+
+	numbers.close();
+	auto closed = weft::select(1s, full.sending(seven), numbers.receiving(got));
+	assert_int_equal(closed.which, 1);
+	assert_true(closed.error == std::errc::broken_pipe);
+}
+
 static void a_channel_that_cannot_be_is_an_exception(void **)
 {
 	bool is_thrown = false;
@@ -93,6 +117,7 @@ int main()
 		cmocka_unit_test(elements_come_in_order_until_it_is_closed),
 		cmocka_unit_test(each_form_says_why_it_failed),
 		cmocka_unit_test(what_owns_travels_as_a_pointer),
+		cmocka_unit_test(a_select_does_one_of_its_cases),
 		cmocka_unit_test(a_channel_that_cannot_be_is_an_exception),
 	};
 
