@@ -32,5 +32,5 @@ for file in "$@"; do
 		count=$((count + 1))
 	done
 done
-[ "$count" -ge 7 ] || { echo "only $count programs were found" >&2; exit 1; }
+[ "$count" -ge 15 ] || { echo "only $count programs were found" >&2; exit 1; }
 echo "$count programs: ok"
