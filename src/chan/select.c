@@ -7,12 +7,14 @@
 #include <weft/time.h>
 
 #include "base/panic.h"
+#include "sync/event.h"
 
 #define FEW 16
 
 enum { CODE_WOKEN, CODE_CASE, CODE_WITHDRAWN = 4095 };
 
 struct select {
+	const struct weft__select_upper *upper;
 	struct weft_thread *self;
 	struct weft__select_wait *waits;
 	unsigned count;
@@ -67,6 +69,41 @@ static const struct weft__select_kind kind_chan = {
 	.attempt = attempt_chan,
 	.enter = enter_chan,
 	.leave = leave_chan,
+};
+
+/* ---- events */
+
+static int attempt_event(struct weft__select_wait *wait, struct weft_thread *self)
+{
+	(void)self;
+	return weft_event_wait_try(wait->wish->event);
+}
+
+static bool enter_event(struct weft__select_wait *wait, struct weft_thread *self, uint64_t ticket)
+{
+	wait->was_set = false;
+	return weft__event_enter(wait->wish->event, &wait->party.waiter, self, ticket);
+}
+
+static void leave_event(struct weft__select_wait *wait, struct weft_thread *self)
+{
+	(void)self;
+	wait->was_set = weft__event_leave(wait->wish->event, &wait->party.waiter);
+}
+
+/* Of several that were set each has happened; it does not matter whose claim it was. Also if it has
+ * been reset meanwhile. */
+static int woken_event(struct weft__select_wait *wait, struct weft_thread *self)
+{
+	(void)self;
+	return wait->was_set ? 0 : -EAGAIN;
+}
+
+static const struct weft__select_kind kind_event = {
+	.attempt = attempt_event,
+	.enter = enter_event,
+	.leave = leave_event,
+	.woken = woken_event,
 };
 
 /* ---- the five steps */
@@ -148,7 +185,8 @@ static int find_waker(const struct select *select)
 	return -EAGAIN;
 }
 
-/* Steps 4 and 5. Returns the number of the case; -EAGAIN: from the start; -ETIMEDOUT, -ECANCELED */
+/* Steps 4 and 5. Returns the number of the case; -EAGAIN: from the start; -ETIMEDOUT, -ECANCELED;
+ * why a kernel thread cannot wait. */
 static int wait_once(const struct select *select, uint64_t ticket, int64_t deadline_ns)
 {
 	struct weft__select_wait *claimed_by;
@@ -156,14 +194,18 @@ static int wait_once(const struct select *select, uint64_t ticket, int64_t deadl
 
 	if (!enter_all(select, ticket))
 		weft__claim(select->self, ticket, CODE_WITHDRAWN); /* or somebody was quicker */
-	code = weft__park(select->self, "select", deadline_ns);
+	code = weft__thread_is_kernel(select->self)
+		       ? select->upper->park_kernel(select->waits, select->count, select->self,
+						    ticket, deadline_ns)
+		       : weft__park(select->self, "select", deadline_ns);
 	if (code >= CODE_CASE && code != CODE_WITHDRAWN) {
 		claimed_by = &select->waits[code - CODE_CASE];
 		leave_all(select, claimed_by);
 		return happened(select, claimed_by, weft__chan_settle(&claimed_by->party));
 	}
 	leave_all(select, NULL);
-	if (code == CODE_WOKEN)
+	/* A close of a descriptor has a code, but no number. */
+	if (code == CODE_WOKEN || code == -EBADF)
 		return find_waker(select);
 	return code == CODE_WITHDRAWN ? -EAGAIN : code;
 }
@@ -190,10 +232,12 @@ static int run(struct select *select, int64_t deadline_ns)
 }
 
 /* 0; -EINVAL */
-static int begin_wait(struct weft__select_wait *wait, weft_case *wish, unsigned place)
+static int begin_wait(const struct select *select, struct weft__select_wait *wait, weft_case *wish,
+		      unsigned place)
 {
 	wait->wish = wish;
 	wait->has_entered = false;
+	wait->was_set = false;
 	wait->party.code = CODE_CASE + (int)place;
 	switch (wish->kind) {
 	case WEFT_CASE_NONE:
@@ -207,19 +251,34 @@ static int begin_wait(struct weft__select_wait *wait, weft_case *wish, unsigned 
 					      ? (void *)(uintptr_t)wish->element
 					      : wish->out_element;
 		return 0;
+	case WEFT_CASE_EVENT:
+		wait->kind = &kind_event;
+		return 0;
+	case WEFT_CASE_FD:
+		wait->kind = select->upper->kind_fd;
+		memset(wait->room, 0, sizeof wait->room);
+		return 0;
 	}
 	return -EINVAL;
 }
 
 static int begin_and_run(struct select *select, weft_case *cases, int64_t deadline_ns)
 {
-	for (unsigned i = 0; i < select->count; i++) {
-		int code = begin_wait(&select->waits[i], &cases[i], i);
+	int code;
 
+	for (unsigned i = 0; i < select->count; i++) {
+		code = begin_wait(select, &select->waits[i], &cases[i], i);
 		if (code < 0)
 			return code;
 	}
-	return run(select, deadline_ns);
+	code = run(select, deadline_ns);
+	for (unsigned i = 0; i < select->count; i++) {
+		struct weft__select_wait *wait = &select->waits[i];
+
+		if (wait->kind != NULL && wait->kind->end != NULL)
+			wait->kind->end(wait);
+	}
+	return code;
 }
 
 static weft__noinline int select_few(struct select *select, weft_case *cases, int64_t deadline_ns)
@@ -242,9 +301,14 @@ static weft__noinline int select_many(struct select *select, weft_case *cases, i
 	return code;
 }
 
-int weft_select(weft_case *cases, int count, int64_t deadline_ns)
+int weft__select(weft_case *cases, int count, int64_t deadline_ns,
+		 const struct weft__select_upper *upper)
 {
-	struct select select = { .self = weft__self(), .count = (unsigned)count };
+	struct select select = {
+		.upper = upper,
+		.self = weft__self(),
+		.count = (unsigned)count,
+	};
 
 	if (count < 0 || count > WEFT_SELECT_MAX)
 		return -EINVAL;

@@ -61,6 +61,8 @@ struct weft__select_wait {
 	weft_case *wish;
 	const struct weft__select_kind *kind; /* NULL: WEFT_CASE_NONE */
 	bool has_entered;
+	bool was_set;     /* an event's */
+	uint64_t room[8]; /* zero at first; an upper floor's */
 };
 
 struct weft__select_kind {
@@ -73,6 +75,20 @@ struct weft__select_kind {
 	/* Has left; a waker without a number of its own has claimed the thread, perhaps that of
 	 * this case. Returns as attempt. NULL: its wakers have numbers. */
 	int (*woken)(struct weft__select_wait *wait, struct weft_thread *self);
+	/* The select is over. NULL: nothing to do. */
+	void (*end)(struct weft__select_wait *wait);
 };
+
+/* What the floor of descriptors has in it. */
+struct weft__select_upper {
+	const struct weft__select_kind *kind_fd;
+	/* weft__park for a kernel thread */
+	int (*park_kernel)(struct weft__select_wait *waits, unsigned count,
+			   struct weft_thread *self, uint64_t ticket, int64_t deadline_ns);
+};
+
+/* weft_select */
+int weft__select(weft_case *cases, int count, int64_t deadline_ns,
+		 const struct weft__select_upper *upper);
 
 #endif

@@ -142,3 +142,39 @@ int weft__fd_wait(struct weft__use *use, uint32_t wanted, uint32_t seen, const c
 			      : park_kernel(use, side, &waiter, wanted, reason, deadline_ns);
 	return code < 0 ? code : weft__fd_check(use);
 }
+
+int weft__fd_enter(struct weft__use *use, uint32_t wanted, uint32_t seen,
+		   struct weft__waiter *waiter, struct weft_thread *self, uint64_t ticket)
+{
+	struct weft__fd_side *side = weft__fd_side(use->entry, wanted);
+	struct weft__poller *poller = weft__poller_self();
+	int code;
+
+	if (poller != NULL && use->owned) {
+		code = weft__fd_register(use, poller);
+		if (unlikely(code < 0))
+			return code;
+	}
+	weft__waitq_lock(&side->waiters);
+	code = may_wait(use, side, seen);
+	if (code > 0)
+		weft__waitq_link(&side->waiters, waiter, self, ticket);
+	weft__waitq_unlock(&side->waiters);
+	if (code <= 0 || poller == NULL || use->owned)
+		return code;
+	code = weft__fd_order(use, poller);
+	if (likely(code >= 0))
+		return 1;
+	weft__fd_leave(use, wanted, waiter);
+	return code;
+}
+
+void weft__fd_leave(struct weft__use *use, uint32_t wanted, struct weft__waiter *waiter)
+{
+	struct weft__fd_side *side = weft__fd_side(use->entry, wanted);
+
+	weft__waitq_lock(&side->waiters);
+	if (waiter->linked)
+		weft__waitq_remove(&side->waiters, waiter);
+	weft__waitq_unlock(&side->waiters);
+}

@@ -28,6 +28,9 @@
 #include "io/table.h"
 #include "sys/sys.h"
 
+struct weft__waiter;
+struct weft_thread;
+
 #define WEFT__POLL_BOTH (WEFT__POLL_READ | WEFT__POLL_WRITE)
 
 /* Where a wait stands. Who waits for both directions stands on the reading side, and counts in
@@ -51,6 +54,14 @@ static inline uint32_t weft__fd_sequence(const struct weft__use *use, uint32_t w
  */
 int weft__fd_wait(struct weft__use *use, uint32_t wanted, uint32_t seen, const char *reason,
 		  int64_t deadline_ns);
+
+/*
+ * Enters the queue of that direction, armed with that ticket, as one of several things that a
+ * thread waits for (chan/select.h). Returns 1; and, not entered: 0: try again; or as weft__fd_wait.
+ */
+int weft__fd_enter(struct weft__use *use, uint32_t wanted, uint32_t seen,
+		   struct weft__waiter *waiter, struct weft_thread *self, uint64_t ticket);
+void weft__fd_leave(struct weft__use *use, uint32_t wanted, struct weft__waiter *waiter);
 
 /* An event, on a carrier's loop: wakes who waits for what is ready. */
 void weft__fd_event(struct weft__fd *entry, uint32_t ready);

@@ -35,6 +35,7 @@
 
 #include "sched/thread.h"
 #include "sched/waitq.h"
+#include "sync/event.h"
 #include "sync/wait.h"
 
 enum { NOT_SET, WAITED, SET };
@@ -126,4 +127,29 @@ int weft_event_wait_until(weft_event *event, int64_t deadline_ns)
 int weft_event_wait(weft_event *event)
 {
 	return weft_event_wait_until(event, WEFT_FOREVER);
+}
+
+bool weft__event_enter(weft_event *event, struct weft__waiter *waiter, struct weft_thread *self,
+		       uint64_t ticket)
+{
+	bool is_set;
+
+	weft__waitq_lock(&event->waiters);
+	is_set = look_or_mark(event);
+	if (!is_set)
+		weft__waitq_link(&event->waiters, waiter, self, ticket);
+	weft__waitq_unlock(&event->waiters);
+	return !is_set;
+}
+
+bool weft__event_leave(weft_event *event, struct weft__waiter *waiter)
+{
+	bool was_set;
+
+	weft__waitq_lock(&event->waiters);
+	was_set = !waiter->linked;
+	if (!was_set)
+		weft__waitq_remove(&event->waiters, waiter);
+	weft__waitq_unlock(&event->waiters);
+	return was_set;
 }

@@ -236,6 +236,65 @@ static void two_selects_meet(void **state)
 	with_chans(meet_select, 0);
 }
 
+/* ---- events */
+
+static void a_set_event_is_a_case_that_happens(void **state)
+{
+	weft_event never = WEFT_EVENT_INIT, event = WEFT_EVENT_INIT;
+	weft_case cases[] = { WEFT_EVENT(&never), WEFT_EVENT(&event) };
+
+	(void)state;
+	assert_int_equal(weft_select(cases, 2, 0), -ETIMEDOUT);
+	assert_int_equal(weft_select(cases, 2, weft_now() + WEFT_MS), -ETIMEDOUT);
+	assert_null(event.waiters.first);
+	weft_event_set(&event);
+	assert_int_equal(weft_select(cases, 2, WEFT_FOREVER), 1);
+	assert_int_equal(cases[1].result, 0);
+}
+
+static weft_event signals[2];
+
+static int await_signals(void *arg)
+{
+	int got;
+	weft_case cases[] = { WEFT_EVENT(&signals[0]), WEFT_RECV(line.chans[0], &got),
+			      WEFT_EVENT(&signals[1]) };
+
+	(void)arg;
+	return weft_select(cases, 3, WEFT_FOREVER);
+}
+
+static int set_and_reset(void *arg)
+{
+	weft_thread *first = start(await_signals, NULL), *second = start(await_signals, NULL);
+
+	weft_yield();
+	weft_event_set(&signals[1]);
+	weft_event_reset(&signals[1]);
+	check(finish(first) == 2);
+	check(finish(second) == 2);
+	check(signals[0].waiters.first == NULL && signals[1].waiters.first == NULL);
+	first = start(await_signals, NULL);
+	weft_yield();
+	check(weft_chan_send_try(line.chans[0], arg) == 0);
+	weft_event_set(&signals[1]); /* too late for this one */
+	check(finish(first) == 1);
+	check(finish(start(await_signals, NULL)) == 2);
+	return 0;
+}
+
+static void an_event_lets_a_select_go_on_even_if_it_is_reset_at_once(void **state)
+{
+	int element = 0;
+
+	(void)state;
+	memset(signals, 0, sizeof signals);
+	memset(&line, 0, sizeof line);
+	line.chans[0] = make(sizeof(int), 0);
+	scenario(set_and_reset, &element);
+	weft_chan_destroy(line.chans[0]);
+}
+
 /* ---- the crowd: all send and receive on two channels, by selects and plainly */
 enum { ROUNDS = 2000 };
 
@@ -365,6 +424,8 @@ int main(void)
 		cmocka_unit_test(a_waiting_select_is_served_once),
 		cmocka_unit_test(cancellation_and_close_end_the_wait),
 		cmocka_unit_test(two_selects_meet),
+		cmocka_unit_test(a_set_event_is_a_case_that_happens),
+		cmocka_unit_test(an_event_lets_a_select_go_on_even_if_it_is_reset_at_once),
 		cmocka_unit_test(elements_are_neither_lost_nor_made_without_capacity),
 		cmocka_unit_test(elements_are_neither_lost_nor_made_in_a_ring),
 	};

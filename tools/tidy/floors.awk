@@ -26,6 +26,7 @@ BEGIN {
 
 	# Doors between rooms of one floor: who, and which header.
 	door("sys", "arch/hold.h")	# spin locks and lists of libc's put preemption off
+	door("chan", "sync/event.h")	# events are cases of a select
 	door("sys", "arch/arch.h")	# how this processor pauses in a spin, and where its stack is
 
 	# The room of each variant; of one that stands in several rooms, the lowest.
