@@ -130,7 +130,8 @@ typedef struct weft_pool_stats {
  * with a scheduler of the pool's own, weft_sched_create return. */
 WEFT_API int weft_pool_create(const weft_pool_options *options, weft_pool **out_pool);
 
-/* Drains, ends the workers, gives everything back. Blocks: until all tasks are done. Returns 0;
+/* Drains, ends the workers, gives everything back. Blocks: until all tasks are done; no
+ * cancellation ends that. Returns 0;
  * -EDEADLK: from a task of the pool itself. */
 WEFT_API int weft_pool_destroy(weft_pool *pool);
 
@@ -140,7 +141,8 @@ WEFT_API int weft_pool_destroy(weft_pool *pool);
  *              or weft_task_release, and may be kept for longer than the pool
  * Returns 0; -EINVAL: no function, or a priority that there is not; -EAGAIN: full and
  *   WEFT_POOL_REFUSE, or full inside a task while another task of that key runs; -ESHUTDOWN:
- *   draining (and not from inside a task) or stopped; -ENOMEM; _until: -ETIMEDOUT: no room by then;
+ *   draining (and not from inside a task) or stopped; -ENOMEM; -ECANCELED: the caller was, before
+ *   there was room; _until: -ETIMEDOUT: no room by then;
  *   _try: -EAGAIN when full, whatever when_full says.
  * Cost: bench pool-outside, pool-inside.
  */
@@ -154,13 +156,13 @@ WEFT_API int weft_pool_submit_until(weft_pool *pool, weft_function *function, vo
 
 /* Waits until all tasks submitted so far, and what they submit, are done; the pool refuses others
  * meanwhile, from outside, and takes them again afterwards. Returns 0; -EDEADLK from inside a task
- * of the pool; _until: -ETIMEDOUT (goes on taking tasks). */
+ * of the pool; -ECANCELED; _until: -ETIMEDOUT (after both it goes on taking tasks). */
 WEFT_API int weft_pool_drain(weft_pool *pool);
 WEFT_API int weft_pool_drain_until(weft_pool *pool, int64_t deadline_ns);
 
-/* Takes no more; queued tasks end as cancelled (-ECANCELED to those who wait for them), running
- * ones are told (weft_task_is_cancelled). Waits for the running ones. Returns how many queued tasks
- * were cancelled; -EDEADLK from inside a task. */
+/* Takes no more; queued tasks end as cancelled (their result is -ECANCELED), running
+ * ones are told (weft_task_is_cancelled). Waits for the running ones; no cancellation ends that.
+ * Returns how many queued tasks were cancelled; -EDEADLK from inside a task. */
 WEFT_API int64_t weft_pool_stop(weft_pool *pool);
 
 /* Another number of workers (fixed pools: exactly; elastic: at least). Fewer: they end when their
@@ -171,33 +173,40 @@ WEFT_API int weft_pool_resize(weft_pool *pool, unsigned workers);
 /* What the pool has counted, and how it stands; the numbers are not of one instant. */
 WEFT_API void weft_pool_stats_get(weft_pool *pool, weft_pool_stats *out_stats);
 
-/* Waits for the end of the task and gives the handle back. Returns 0 and the function's result;
- * -ECANCELED: it was cancelled before it began; -EDEADLK: from inside that task; _try: -EBUSY;
- * _until: -ETIMEDOUT (for these three the handle stays). _until inside a task leaves it to another
- * worker, since it may take longer. */
+/* Waits for the end of the task and gives the handle back. Returns 0 and the function's result,
+ * which is -ECANCELED when it was cancelled before it began; -ECANCELED: the caller was cancelled,
+ * and the task goes on; -EDEADLK: from inside that task; _try: -EBUSY; _until: -ETIMEDOUT (for
+ * these four the handle stays). _until inside a task leaves it to another worker, since it may take
+ * longer. */
 WEFT_API int weft_task_wait(weft_task *task, int *out_result);
 WEFT_API int weft_task_wait_try(weft_task *task, int *out_result);
 WEFT_API int weft_task_wait_until(weft_task *task, int64_t deadline_ns, int *out_result);
 
-/* Queued: removed, it will not run; returns 0. Running: told; returns -EBUSY. Ended: -EALREADY. The
- * handle stays. */
+/* Queued: removed, it will not run; returns 0. Running: told, and its waits end, as if it ran in a
+ * scope that is cancelled (<weft/cancel.h>); those of tasks that its worker runs within it do not.
+ * Returns -EBUSY. Ended: -EALREADY. The handle stays. A task that its submitter runs is told, but
+ * goes on waiting as its submitter does. */
 WEFT_API int weft_task_cancel(weft_task *task);
 
 /* Gives the handle up; the task goes on. */
 WEFT_API void weft_task_release(weft_task *task);
 
-/* Inside a task: whether it was told to end. False outside of any. Progress: wait-free. */
+/* Inside a task: whether it was told to end, or the pool is stopped. False outside of any.
+ * Progress: wait-free. */
 WEFT_API bool weft_task_is_cancelled(void);
 
 /* A batch. create returns 0 or -ENOMEM. weft_batch_wait waits until every task submitted with it
  * has ended and returns the first negative result (or -ECANCELED), else 0; it can be used again
- * then. -EDEADLK: from inside one of its tasks; _until: -ETIMEDOUT. */
+ * then. -EDEADLK: from inside one of its tasks; -ECANCELED, too, when the caller was cancelled, and
+ * _until -ETIMEDOUT: its tasks go on. */
 WEFT_API int weft_batch_create(weft_batch **out_batch);
 WEFT_API int weft_batch_wait(weft_batch *batch);
 WEFT_API int weft_batch_wait_until(weft_batch *batch, int64_t deadline_ns);
-/* Cancels the queued tasks of the batch, tells the running ones. Returns how many it removed. */
+/* Cancels the queued tasks of the batch, tells the running ones (weft_task_cancel). Returns how
+ * many it removed. */
 WEFT_API int64_t weft_batch_cancel(weft_batch *batch);
-/* Waits for what is left, then gives it back. From inside one of its tasks: stops the program. */
+/* Waits for what is left, cancelled or not, then gives it back. From inside one of its tasks: stops
+ * the program. */
 WEFT_API void weft_batch_destroy(weft_batch *batch);
 
 WEFT_API_END

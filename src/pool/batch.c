@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 #include "base/panic.h"
-#include "pool/pool.h"
+#include "pool/frame.h"
 
 int weft_batch_create(weft_batch **out_batch)
 {
@@ -122,8 +122,8 @@ static void help(struct weft__worker *worker, weft_batch *batch)
 	}
 }
 
-/* Whether it ended by the deadline. */
-static bool wait_for_end(weft_batch *batch, int64_t deadline_ns)
+/* 0: it has ended; -ETIMEDOUT, -ECANCELED. */
+static int wait_for_end(weft_batch *batch, bool firmly, int64_t deadline_ns)
 {
 	struct weft__worker *worker = weft__worker_self();
 	struct weft_thread *self = weft__self();
@@ -134,7 +134,10 @@ static bool wait_for_end(weft_batch *batch, int64_t deadline_ns)
 		weft__seat_give_up(worker);
 	weft__waitq_lock(&batch->waiters);
 	if (batch->pending != 0) {
-		weft__waitq_add_firm(&batch->waiters, &waiter, self);
+		if (firmly)
+			weft__waitq_add_firm(&batch->waiters, &waiter, self);
+		else
+			weft__waitq_add(&batch->waiters, &waiter, self);
 		weft__waitq_unlock(&batch->waiters);
 		code = weft__waitq_park(&batch->waiters, &waiter, "batch", deadline_ns);
 	} else {
@@ -142,7 +145,7 @@ static bool wait_for_end(weft_batch *batch, int64_t deadline_ns)
 	}
 	if (worker != NULL)
 		weft__seat_regain(worker);
-	return code == 0;
+	return code;
 }
 
 static int take_error(weft_batch *batch)
@@ -164,26 +167,62 @@ static bool runs_one_of(const struct weft__worker *worker, const weft_batch *bat
 	return false;
 }
 
-int weft_batch_wait_until(weft_batch *batch, int64_t deadline_ns)
+static int wait(weft_batch *batch, bool firmly, int64_t deadline_ns)
 {
 	struct weft__worker *worker = weft__worker_self();
+	int code;
 
 	if (count_pending(batch) != 0) {
 		if (worker != NULL && runs_one_of(worker, batch))
 			return -EDEADLK;
 		if (deadline_ns != WEFT_FOREVER && deadline_ns <= weft__sys_now())
 			return -ETIMEDOUT;
-		if (deadline_ns == WEFT_FOREVER)
+		if (deadline_ns == WEFT_FOREVER && (firmly || weft_cancelled() == 0))
 			help(worker, batch);
-		if (!wait_for_end(batch, deadline_ns))
-			return -ETIMEDOUT;
+		code = wait_for_end(batch, firmly, deadline_ns);
+		if (code < 0)
+			return code;
 	}
 	return take_error(batch);
 }
 
+int weft_batch_wait_until(weft_batch *batch, int64_t deadline_ns)
+{
+	return wait(batch, false, deadline_ns);
+}
+
 int weft_batch_wait(weft_batch *batch)
 {
-	return weft_batch_wait_until(batch, WEFT_FOREVER);
+	return wait(batch, false, WEFT_FOREVER);
+}
+
+/* One that was seen begun, held; another one at the next call. NULL: none. */
+static struct weft_task *find_begun(weft_batch *batch)
+{
+	struct weft_task *found = NULL;
+	struct weft__list *item;
+
+	weft__waitq_lock(&batch->waiters);
+	item = weft__list_pop(&batch->begun);
+	if (item != NULL) {
+		weft__list_push(&batch->begun, item);
+		found = container_of(item, struct weft_task, in_batch);
+		weft__task_hold(found);
+	}
+	weft__waitq_unlock(&batch->waiters);
+	return found;
+}
+
+/* Each at least once: those that begin meanwhile come behind them. */
+static void tell_begun(weft_batch *batch)
+{
+	struct weft_task *task;
+
+	for (uint64_t most = count_pending(batch); most > 0 && (task = find_begun(batch)) != NULL;
+	     most--) {
+		weft__task_tell(task);
+		weft__task_drop(task);
+	}
 }
 
 int64_t weft_batch_cancel(weft_batch *batch)
@@ -195,16 +234,13 @@ int64_t weft_batch_cancel(weft_batch *batch)
 		removed += weft_task_cancel(task) == 0;
 		weft__task_drop(task);
 	}
-	weft__waitq_lock(&batch->waiters);
-	weft__list_for(item, &batch->begun)
-		weft__task_tell(container_of(item, struct weft_task, in_batch));
-	weft__waitq_unlock(&batch->waiters);
+	tell_begun(batch);
 	return removed;
 }
 
 void weft_batch_destroy(weft_batch *batch)
 {
-	weft_batch_wait(batch);
+	(void)wait(batch, true, WEFT_FOREVER);
 	if (count_pending(batch) != 0)
 		weft__panic("batch %p: destroyed by one of its own tasks", (void *)batch);
 	free(batch);

@@ -169,16 +169,6 @@ bool weft__task_help(struct weft__worker *worker, struct weft_task *task)
 
 /* ---- cancelling */
 
-bool weft__task_tell(struct weft_task *task)
-{
-	uint32_t state = atomic_load_acquire(&task->state);
-
-	while (WEFT__TASK_STATE(state) == WEFT__TASK_RUNNING)
-		if (atomic_cas_acq_rel(&task->state, &state, state | WEFT__TASK_TOLD))
-			return true;
-	return false;
-}
-
 static bool remove_inside(struct weft__worker *worker, struct weft_task *task)
 {
 	if (task->pool->route != WEFT_ROUTE_KEY)

@@ -62,6 +62,9 @@ struct weft__grip {
 	uint32_t guard;
 	/* guarded by guard */
 	struct weft_pool *host; /* NULL: none, the worker has ended */
+	/* of frame.h */
+	uint32_t tell_lock;
+	uint32_t telling; /* atomic: somebody has the lock, and looks at the worker's frames */
 };
 
 /* REVOKED or TAKEN. Afterwards FIRM, with a seat or without. */

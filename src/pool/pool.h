@@ -65,10 +65,12 @@ struct weft_task {
 	weft_pool *pool;
 	struct weft__task_store *store; /* constant */
 	weft_batch *batch;              /* constant; NULL: none */
-	uint32_t state;                 /* atomic, see above */
-	uint32_t references;            /* atomic: whoever runs or queues it, the handle, helpers */
-	int result;                     /* before the end: its runner's */
-	struct weft__jobs *queue;       /* atomic: where it lies; written under that queue's lock */
+	/* atomic: that runs it, see frame.h; NULL: none yet, or no worker */
+	struct weft__worker *worker;
+	uint32_t state;           /* atomic, see above */
+	uint32_t references;      /* atomic: whoever runs or queues it, the handle, helpers */
+	int result;               /* before the end: its runner's */
+	struct weft__jobs *queue; /* atomic: where it lies; written under that queue's lock */
 	/* guarded by that queue's lock */
 	struct weft__chunk *chunk;
 	uint16_t index;
@@ -133,12 +135,6 @@ struct weft__seat {
 	uint32_t is_running;       /* atomic: a task runs on it */
 };
 
-/* A task that a worker is in the middle of; on its stack. */
-struct weft__frame {
-	struct weft__frame *outer;
-	struct weft_task *task; /* NULL: one without a record */
-};
-
 struct weft__worker {
 	struct weft__grip grip; /* first, and never given back */
 	/* the worker's own, inside its grip; while it rests, the waker's; under pool->lock that of
@@ -147,7 +143,7 @@ struct weft__worker {
 	bool searching;          /* counted in pool->searching */
 	bool end;                /* end instead of going on */
 	/* the worker's own */
-	/* innermost task with a record that it runs, or one within another */
+	/* atomic: of the innermost task with a record that it runs, or one within another */
 	struct weft__frame *frame;
 	unsigned away; /* depth of waits and blocking calls; at 0 it may hold a seat */
 	/* atomic: the worker writes */
@@ -336,7 +332,8 @@ bool weft__room_take(weft_pool *pool);          /* for one job; false: there is 
 int64_t weft__room_take_block(weft_pool *pool); /* credit for a seat; 0: there is none */
 void weft__room_give(weft_pool *pool, int64_t count, struct weft__wakes *wakes);
 void weft__room_wake_all(weft_pool *pool, struct weft__wakes *wakes);
-int weft__room_wait(weft_pool *pool, int64_t deadline_ns);       /* drops the lock; 0, -ETIMEDOUT */
+/* drops the lock; 0, -ETIMEDOUT, -ECANCELED */
+int weft__room_wait(weft_pool *pool, int64_t deadline_ns);
 void weft__room_flush(weft_pool *pool, struct weft__seat *seat); /* by the seat's holder */
 void weft__pool_attention(weft_pool *pool, uint32_t set, uint32_t clear);
 
@@ -381,7 +378,8 @@ bool weft__task_help(struct weft__worker *worker, struct weft_task *task);
 void weft__task_run_queued(struct weft__worker *worker, struct weft_task *task);
 /* Runs one that has begun, in a submitter. */
 void weft__task_run_outside(struct weft_task *task);
-/* Tells a running one to end. False: it does not run. */
+/* Tells a running one to end, and ends its waits. False: it does not run. Takes no lock of the
+ * pool's; none of a batch's or a task's is held. */
 bool weft__task_tell(struct weft_task *task);
 
 static inline struct weft_task *weft__job_task(const struct weft__job *job)

@@ -132,7 +132,7 @@ int weft__room_wait(weft_pool *pool, int64_t deadline_ns)
 		return 0;
 	}
 	weft__waitq_lock(&pool->room_waiters);
-	weft__waitq_add_firm(&pool->room_waiters, &waiter, self);
+	weft__waitq_add(&pool->room_waiters, &waiter, self);
 	weft__waitq_unlock(&pool->room_waiters);
 	weft__jobs_unlock(&pool->shared);
 	return weft__waitq_park(&pool->room_waiters, &waiter, "room in the pool", deadline_ns);

@@ -71,7 +71,7 @@ void weft__pool_let_go(weft_pool *pool)
 }
 
 /* Until it is drained, or, when it ends, until no worker is left. */
-static int wait_idle(weft_pool *pool, int64_t deadline_ns)
+static int wait_idle(weft_pool *pool, bool firmly, int64_t deadline_ns)
 {
 	struct weft_thread *self = weft__self();
 	struct weft__pool_waiter waiter;
@@ -84,7 +84,7 @@ static int wait_idle(weft_pool *pool, int64_t deadline_ns)
 	}
 	weft__list_push(&pool->waiters, &waiter.link);
 	waiter.thread = self;
-	waiter.ticket = weft__arm_firm(self);
+	waiter.ticket = firmly ? weft__arm_firm(self) : weft__arm(self);
 	weft__spin_unlock(&pool->lock);
 	code = weft__park(self, pool->ending ? "pool's end" : "drain", deadline_ns);
 	weft__spin_lock(&pool->lock);
@@ -113,7 +113,7 @@ static void open_pool(weft_pool *pool)
 	weft__jobs_unlock(&pool->shared);
 }
 
-int weft_pool_drain_until(weft_pool *pool, int64_t deadline_ns)
+static int drain(weft_pool *pool, bool firmly, int64_t deadline_ns)
 {
 	struct weft__worker *worker = weft__worker_self();
 	int code;
@@ -123,7 +123,7 @@ int weft_pool_drain_until(weft_pool *pool, int64_t deadline_ns)
 	close_pool(pool, WEFT__ATTENTION_CLOSED);
 	if (worker != NULL)
 		weft__seat_give_up(worker);
-	code = wait_idle(pool, deadline_ns);
+	code = wait_idle(pool, firmly, deadline_ns);
 	if (worker != NULL)
 		weft__seat_regain(worker);
 	open_pool(pool);
@@ -132,7 +132,12 @@ int weft_pool_drain_until(weft_pool *pool, int64_t deadline_ns)
 
 int weft_pool_drain(weft_pool *pool)
 {
-	return weft_pool_drain_until(pool, WEFT_FOREVER);
+	return drain(pool, false, WEFT_FOREVER);
+}
+
+int weft_pool_drain_until(weft_pool *pool, int64_t deadline_ns)
+{
+	return drain(pool, false, deadline_ns);
 }
 
 /* Cancels what a queue holds. */
@@ -193,7 +198,7 @@ int64_t weft_pool_stop(weft_pool *pool)
 	tell_others(pool);
 	if (worker != NULL)
 		weft__seat_give_up(worker);
-	wait_idle(pool, WEFT_FOREVER);
+	wait_idle(pool, true, WEFT_FOREVER);
 	if (worker != NULL)
 		weft__seat_regain(worker);
 	open_pool(pool);
@@ -229,7 +234,7 @@ void weft__pool_end(weft_pool *pool)
 				     &wakes);
 	weft__spin_unlock(&pool->lock);
 	weft__wakes_ready(&wakes);
-	wait_idle(pool, WEFT_FOREVER);
+	wait_idle(pool, true, WEFT_FOREVER);
 	weft__worker_join_dead(pool->dead);
 	if (pool->own_sched != NULL)
 		weft_sched_destroy(pool->own_sched);
@@ -239,7 +244,7 @@ void weft__pool_end(weft_pool *pool)
 int weft_pool_destroy(weft_pool *pool)
 {
 	struct weft__worker *worker = weft__worker_self();
-	int error = weft_pool_drain(pool);
+	int error = drain(pool, true, WEFT_FOREVER);
 
 	if (error < 0)
 		return error;

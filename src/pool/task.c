@@ -9,7 +9,7 @@
  */
 #include <errno.h>
 
-#include "pool/pool.h"
+#include "pool/frame.h"
 
 struct weft_task *weft__task_create(weft_pool *pool, weft_function *function, void *arg,
 				    weft_batch *batch, bool has_handle)
@@ -23,6 +23,7 @@ struct weft_task *weft__task_create(weft_pool *pool, weft_function *function, vo
 	task->arg = arg;
 	task->has_key = pool->route == WEFT_ROUTE_KEY;
 	task->batch = batch;
+	atomic_store_relaxed(&task->worker, (struct weft__worker *)NULL);
 	atomic_store_relaxed(&task->state, WEFT__TASK_QUEUED);
 	atomic_store_relaxed(&task->references, has_handle ? 2u : 1u);
 	atomic_store_relaxed(&task->queue, NULL);
@@ -67,11 +68,10 @@ void weft__task_end(struct weft_task *task, uint32_t state, int result)
 static int take_result(struct weft_task *task, int *out_result)
 {
 	uint32_t state = WEFT__TASK_STATE(atomic_load_acquire(&task->state));
-	int result = task->result;
+	/* A cancelled one has no result before its end, which may be yet to come. */
+	int result = state == WEFT__TASK_CANCELLED ? -ECANCELED : task->result;
 
 	weft__task_drop(task);
-	if (state == WEFT__TASK_CANCELLED)
-		return -ECANCELED;
 	if (out_result != NULL)
 		*out_result = result;
 	return 0;
@@ -94,7 +94,7 @@ static bool enter_waiters(struct weft_task *task, struct weft__waiter *waiter,
 		/* TASK */
 		entered = atomic_cas_acq_rel(&task->state, &state, state | WEFT__TASK_WAITED);
 	if (entered)
-		weft__waitq_add_firm(&task->waiters, waiter, self);
+		weft__waitq_add(&task->waiters, waiter, self);
 	weft__waitq_unlock(&task->waiters);
 	return entered;
 }
@@ -130,10 +130,10 @@ int weft_task_wait(weft_task *task, int *out_result)
 
 	if (!has_ended(task) && worker != NULL && runs_it(worker, task))
 		return -EDEADLK;
-	while (!has_ended(task) && weft__task_help(worker, task))
+	while (!has_ended(task) && weft_cancelled() == 0 && weft__task_help(worker, task))
 		;
-	if (!has_ended(task))
-		wait_for_end(task, WEFT_FOREVER);
+	if (!has_ended(task) && wait_for_end(task, WEFT_FOREVER) == -ECANCELED)
+		return -ECANCELED;
 	return take_result(task, out_result);
 }
 
@@ -149,11 +149,16 @@ int weft_task_wait_until(weft_task *task, int64_t deadline_ns, int *out_result)
 	if (deadline_ns == WEFT_FOREVER)
 		return weft_task_wait(task, out_result);
 	if (!has_ended(task)) {
+		int code;
+
 		if (worker != NULL && runs_it(worker, task))
 			return -EDEADLK;
-		/* It may take longer than until then, so another worker runs it. */
-		if (deadline_ns <= weft__sys_now() || wait_for_end(task, deadline_ns) == -ETIMEDOUT)
+		if (deadline_ns <= weft__sys_now())
 			return -ETIMEDOUT;
+		/* It may take longer than until then, so another worker runs it. */
+		code = wait_for_end(task, deadline_ns);
+		if (code < 0)
+			return code;
 	}
 	return take_result(task, out_result);
 }
@@ -174,5 +179,5 @@ bool weft_task_is_cancelled(void)
 	if (weft__pool_is_stopped(worker->pool))
 		return true;
 	return worker->frame != NULL && worker->frame->task != NULL &&
-	       (atomic_load_relaxed(&worker->frame->task->state) & WEFT__TASK_TOLD) != 0;
+	       weft__task_is_told(worker->frame->task);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/panic.h"
+#include "pool/frame.h"
 #include "pool/lane.h"
 #include "pool/own.h"
 #include "pool/pool.h"
@@ -49,12 +50,12 @@ static weft__always_inline int call(struct weft__worker *worker, weft_function *
 static int run_in(struct weft__worker *worker, struct weft_task *task, weft_function *function,
 		  void *arg)
 {
-	struct weft__frame frame = { worker->frame, task };
+	struct weft__frame frame;
 	int result;
 
-	worker->frame = &frame;
+	weft__frame_push(worker, &frame, task);
 	result = call(worker, function, arg);
-	worker->frame = frame.outer;
+	weft__frame_pop(worker, &frame);
 	return result;
 }
 

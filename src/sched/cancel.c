@@ -25,8 +25,8 @@ static void sum_up(struct weft_thread *thread)
 		if (scope->deadline_ns < until_ns)
 			until_ns = scope->deadline_ns;
 	}
-	if (scope == NULL)
-		cancelled |= thread->is_cancelled;
+	/* A shield too may be cancelled, for what is inside: see the pool's frames. */
+	cancelled |= scope != NULL ? scope->cancelled : thread->is_cancelled;
 	thread->until_ns = until_ns == WEFT_FOREVER ? 0 : until_ns > 0 ? until_ns : 1;
 	atomic_store_relaxed(&thread->cancelled, cancelled);
 }
@@ -79,10 +79,9 @@ void weft_thread_cancel(weft_thread *thread)
 	weft__wakes_ready(&wakes);
 }
 
-void weft_scope_cancel(weft_scope *scope)
+void weft__cancel_scope(weft_scope *scope, struct weft__wakes *wakes)
 {
 	struct weft_thread *thread = scope->thread;
-	struct weft__wakes wakes = { NULL, NULL };
 	const weft_scope *covered;
 
 	/* One section with the barrier: once it is over the scope may be left, and the thread
@@ -95,10 +94,25 @@ void weft_scope_cancel(weft_scope *scope)
 	if (covered == scope) {
 		atomic_store_relaxed(&thread->cancelled, 1u);
 		weft__sys_heavy_barrier(); /* CANCEL */
-		claim_locked(thread, &wakes);
+		claim_locked(thread, wakes);
 	}
 	weft__spin_unlock(&thread->cancel_lock);
+}
+
+void weft_scope_cancel(weft_scope *scope)
+{
+	struct weft__wakes wakes = { NULL, NULL };
+
+	weft__cancel_scope(scope, &wakes);
 	weft__wakes_ready(&wakes);
+}
+
+void weft__cancel_undo(struct weft_thread *self)
+{
+	weft__spin_lock(&self->cancel_lock);
+	self->is_cancelled = false;
+	sum_up(self);
+	weft__spin_unlock(&self->cancel_lock);
 }
 
 int weft_cancelled(void)

@@ -72,6 +72,12 @@ static inline bool weft__cancel_is_due(const struct weft_thread *self)
 void weft__cancel_mark(struct weft_thread *thread);
 void weft__cancel_claim(struct weft_thread *thread, struct weft__wakes *wakes);
 
+/* Cancels a scope that has not been left; a shield's too: then what is inside it is cancelled. */
+void weft__cancel_scope(struct weft_scope *scope, struct weft__wakes *wakes);
+
+/* The thread as a whole is no longer cancelled; by itself. */
+void weft__cancel_undo(struct weft_thread *self);
+
 /* A record begins a new life / the thread's function has returned. */
 static inline void weft__cancel_begin(struct weft_thread *thread)
 {

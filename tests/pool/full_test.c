@@ -70,6 +70,7 @@ static void a_cancelled_task_makes_room(void **state)
 		.workers = 2, .queue_max = 2, .when_full = WEFT_POOL_REFUSE });
 	weft_task *task;
 	long count = 0;
+	int result;
 
 	(void)state;
 	hold_workers(pool, &gate, 2);
@@ -80,7 +81,8 @@ static void a_cancelled_task_makes_room(void **state)
 		assert_int_equal(weft_pool_submit(pool, count_one, &count, NULL, &second), 0);
 		assert_int_equal(weft_pool_submit(pool, count_one, &count, NULL, NULL), -EAGAIN);
 		assert_int_equal(weft_task_cancel(task), 0);
-		assert_int_equal(weft_task_wait(task, NULL), -ECANCELED);
+		assert_int_equal(weft_task_wait(task, &result), 0);
+		assert_int_equal(result, -ECANCELED);
 		assert_int_equal(weft_task_cancel(second), 0);
 		weft_task_release(second);
 	}

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include <weft/cancel.h>
+
 #include "engine.h"
 #include "pool/pool.h"
 
@@ -77,10 +79,16 @@ static void delegate(struct job *job)
 	struct job part = { .office = job->office, .depth = job->depth + 1 };
 	weft_task *task;
 	int result = 0;
-	int code = weft_pool_submit(job->office->pool, do_job, &part, NULL, &task);
+	weft_shield shield; /* the part lies on our stack, whether we are told or not */
+	int code;
 
+	weft_shield_enter(&shield);
+	code = weft_pool_submit(job->office->pool, do_job, &part, NULL, &task);
 	if (code == 0)
 		code = weft_task_wait(task, &result);
+	weft_shield_leave(&shield);
+	if (code == 0 && result == -ECANCELED)
+		code = result;
 	if (code == 0)
 		weft__sim_check(result == 3 && part.runs == 1);
 	else
@@ -124,7 +132,7 @@ static int await_task(weft_task *task, int *out_result)
 			       ? weft_task_wait_until(task, engine_deadline(), out_result)
 			       : weft_task_wait(task, out_result);
 	while (code == -ETIMEDOUT);
-	return code;
+	return code == 0 && *out_result == -ECANCELED ? -ECANCELED : code;
 }
 
 static void finish_task(struct office *office, struct job *job, weft_task *task)
