@@ -185,6 +185,103 @@ static void last_user_takes_the_rwlock(void *arg)
 	free(shared);
 }
 
+/* ---- a robust mutex: owners end while they hold it, and the next is told */
+
+struct handed_down {
+	weft_owned_mutex mutex;
+	int inside, ended, mended;
+	bool is_dirty;
+};
+
+static int own_somehow(weft_owned_mutex *mutex)
+{
+	switch (weft__sim_choose(4)) {
+	case 0:
+		return weft_owned_mutex_lock_try(mutex);
+	case 1:
+		return weft_owned_mutex_lock_until(mutex, engine_deadline());
+	default:
+		return weft_owned_mutex_lock(mutex);
+	}
+}
+
+/* True: it is held. */
+static bool own(struct handed_down *shared)
+{
+	int code = own_somehow(&shared->mutex);
+
+	weft__sim_check(code == 0 || code == -EOWNERDEAD || code == -EBUSY || code == -ETIMEDOUT ||
+			code == -ECANCELED);
+	if (code != 0 && code != -EOWNERDEAD)
+		return false;
+	weft__sim_check(shared->is_dirty == (code == -EOWNERDEAD));
+	if (code == -EOWNERDEAD) {
+		shared->mended++;
+		shared->inside = 0;
+		weft__sim_check(weft_owned_mutex_consistent(&shared->mutex) == 0);
+	}
+	weft__sim_check(shared->inside++ == 0);
+	shared->is_dirty = true;
+	if (weft__sim_choose(3) == 0) {
+		weft__sim_check(weft_owned_mutex_lock(&shared->mutex) == 0);
+		engine_dawdle();
+		weft__sim_check(weft_owned_mutex_unlock(&shared->mutex) == 0);
+	}
+	return true;
+}
+
+static int own_and_end(void *arg)
+{
+	struct handed_down *shared = arg;
+
+	for (int i = 0; i < 4; i++) {
+		engine_dawdle();
+		if (!own(shared))
+			continue;
+		if (weft__sim_choose(4) == 0) {
+			shared->ended++;
+			return 0;
+		}
+		shared->is_dirty = false;
+		weft__sim_check(--shared->inside == 0);
+		weft__sim_check(weft_owned_mutex_unlock(&shared->mutex) == 0);
+		weft__sim_check(weft_owned_mutex_unlock(&shared->mutex) == -EPERM);
+	}
+	return 0;
+}
+
+/* The crowd's own thread may not end with it, for it waits for the others. */
+static int hand_down(void *arg)
+{
+	weft_thread *threads[USERS];
+
+	for (int i = 0; i < USERS; i++)
+		threads[i] = engine_spawn_kind(
+			weft__sim_choose(4) == 0 ? WEFT_KERNEL : engine_kind(), own_and_end, arg);
+	engine_dawdle();
+	weft_thread_cancel(threads[weft__sim_choose(USERS)]);
+	for (int i = 0; i < USERS; i++)
+		engine_join(threads[i], 0);
+	return 0;
+}
+
+static void owners_end_and_others_are_told(void *arg)
+{
+	const weft_owned_mutex_options options = { .recursive = true, .robust = true };
+	struct handed_down shared = { 0 };
+	int code;
+
+	(void)arg;
+	weft__sim_check(weft_owned_mutex_init(&shared.mutex, &options) == 0);
+	weft__sim_check(engine_run(hand_down, &shared) == 0);
+	code = weft_owned_mutex_lock_try(&shared.mutex);
+	weft__sim_check(code == (shared.is_dirty ? -EOWNERDEAD : 0));
+	weft__sim_check(shared.ended == shared.mended + shared.is_dirty);
+	weft__sim_check(weft_owned_mutex_unlock(&shared.mutex) == 0);
+	weft_owned_mutex_fini(&shared.mutex);
+	engine_check_clean();
+}
+
 const struct scenario lock_scenarios[] = {
 	{ .name = "rwlock-excludes",
 	  .run = rwlock_excludes,
@@ -193,5 +290,8 @@ const struct scenario lock_scenarios[] = {
 	  .run = writer_that_left_keeps_nobody_out,
 	  .options = { .spurious = 50 } },
 	{ .name = "last-user-takes-the-rwlock", .run = last_user_takes_the_rwlock },
+	{ .name = "owners-end-and-others-are-told",
+	  .run = owners_end_and_others_are_told,
+	  .options = { .spurious = 50 } },
 	{ 0 },
 };
