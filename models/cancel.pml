@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cancel.pml: cancellation is one waker more (src/sched/cancel.h, cancel.c; park.h, waitq.h).
+ * cancel.pml: cancellation is one waker more (src/sched/cancel.h, cancel.c; park.c).
  *
  * One thread waits up to WAITS times on a semaphore of its own, each time openly or firmly: outside, inside a scope, inside a
  * shield in that scope, or after one of them.  A poster gives POSTS units.  One canceller cancels the thread, another the
  * scope, at any time, once or never.  Whether a scope or the thread is cancelled, and what encloses what, is guarded by
- * the thread's cancel lock; `flag` is their sum, which others read without it.
+ * the thread's cancel lock; `flag` is their sum, which the thread reads without it.
  * The thread's and the cancellers' stores pass through a store buffer each, in order; a locked instruction waits until it
- * is empty, and a load may overtake them.  Flag and park word are what is written by one and read by the other without
- * a common lock; what is under a lock is written at once, for the store that unlocks comes after it.
- * A park word is epoch, code, OPEN, state.
+ * is empty, membarrier until each has been, and a load may overtake them.  Flag and park word are what is written by one and
+ * read by the other without a common lock; what is under a lock is written at once, for the store that unlocks comes after
+ * it.  A park word is epoch, code, OPEN, state.
  *
- *   weft__waitq_arm           arm: a plain store of ARMED       sum_up            sum_up, under the cancel lock
- *   weft__waitq_lock          lock: the fence                   weft_scope_cancel canceller(SCOPE)
- *   weft__waitq_add           link, look at the flag            weft_thread_cancel canceller(THREAD)
- *   weft__waitq_disarm        store_word(RUNNING), plain        weft__cancel_claim claim_locked
+ *   weft__waitq_add      links, then arms: a plain store    sum_up                 with the cancel lock held, at each
+ *   weft__cancel_self    the look before the park           weft_scope_cancel      canceller(SCOPE): one section
+ *   weft__waitq_park     and_unlink                         weft_thread_cancel     canceller(THREAD): mark, barrier, claim
+ *
+ * With FENCED the thread arms before it takes the queue's lock, and looks under it: that lock is the fence then, and the
+ * canceller needs none but its own.  Such a thread may find its thing when it is armed already, and even claimed.
  *
  * Claims
  *   at rest no thread that is cancelled waits openly;
@@ -22,16 +24,17 @@
  *   no unit is lost or made; who was claimed ARMED is not made ready.
  *
  * Broken variants (-D)
- *   NO_FENCE         the canceller reads the park word while its flag is on its way
- *   NO_FENCE_WAITER  the waiter reads the flag while its park word is on its way
- *   ARM_LATE         the same: it arms after it has taken the lock
+ *   NO_BARRIER       the canceller reads the park word while its flag is on its way
+ *   NO_MEMBARRIER    while the waiter's park word is
+ *   NO_FENCE_WAITER  (FENCED) the waiter reads the flag while its park word is on its way
  *   LOOK_FIRST       it looks at the flag, and then arms
  *   NO_LOOK          it does not look
  *   CLAIMS_FIRM      the canceller does not look at OPEN
  *   READY_ARMED      it makes ready also whom it claimed while it still ran
  *   CLAIMED_ONCE     it does not try again when ARMED has become PARKED meanwhile
  *   CLAIM_UNLOCKED   it reads and claims after it has given the cancel lock back
- *   FLAG_ONCE        it takes the flag down again when it has claimed; the waiter found its thing, and disarms over that
+ *   NO_RELOOK        in its second section it does not look whether the flag still stands
+ *   FLAG_ONCE        it takes the flag down again when it has claimed
  *   STAYS_FLAGGED    leaving a scope does not sum up
  *   SHIELD_SILENT    nor leaving a shield
  *   SHIELD_BLIND     the canceller sets the flag of a shielded thread
@@ -147,20 +150,12 @@ again:	if
 	:: waits < WAITS -> waits++; mine = EPOCH_OF(mine) + EPOCH + ARMED
 	:: true -> goto over
 	fi;
-#ifdef LOOK_FIRST
-	see_flag();
-#endif
-#ifdef NO_FENCE_WAITER
+#ifdef FENCED
 	sb[ME]!WORD,mine;
+#ifdef NO_FENCE_WAITER
 	atomic { !mem[QUEUE_LOCK] -> mem[QUEUE_LOCK] = 1 }
 #else
-#ifdef ARM_LATE
 	lock(ME, QUEUE_LOCK);
-	sb[ME]!WORD,mine;
-#else
-	sb[ME]!WORD,mine;				/* arm */
-	lock(ME, QUEUE_LOCK);
-#endif
 #endif
 	if
 	:: units > 0 ->
@@ -170,6 +165,26 @@ again:	if
 		goto again
 	:: else -> atomic { linked = 1; ticket = mine }
 	fi;
+	see_flag();
+	if
+	:: seen && (mine & OPEN) -> cas_armed(RESULT(CANCELLED))
+	:: else
+	fi;
+	unlock(ME, QUEUE_LOCK);
+#else
+	lock(ME, QUEUE_LOCK);
+	if
+	:: units > 0 ->
+		atomic { units--; taken++ }
+		unlock(ME, QUEUE_LOCK);
+		goto again
+	:: else -> atomic { linked = 1; ticket = mine }
+	fi;
+#ifdef LOOK_FIRST
+	see_flag();
+#endif
+	sb[ME]!WORD,mine;				/* arm */
+	unlock(ME, QUEUE_LOCK);
 #if !defined LOOK_FIRST && !defined NO_LOOK
 	see_flag();
 #endif
@@ -177,7 +192,7 @@ again:	if
 	:: seen && (mine & OPEN) -> cas_armed(RESULT(CANCELLED))
 	:: else
 	fi;
-	unlock(ME, QUEUE_LOCK);
+#endif
 	cas_armed(mine - ARMED + PARKED);		/* park */
 	if
 	:: ok ->
@@ -244,14 +259,31 @@ inline ready()
 	}
 }
 
+inline barrier(c)
+{
+#ifdef NO_BARRIER
+	skip
+#else
+	empty(sb[c]);
+#if !defined FENCED && !defined NO_MEMBARRIER
+	empty(sb[ME])
+#endif
+#endif
+}
+
+/* Its own flag is in memory, or the lock is its own. */
 inline claim_locked()
 {
 	atomic { w = mem[WORD]; seen = STATE(w) }
 	if
-#ifdef CLAIMS_FIRM
-	:: (seen == ARMED || seen == PARKED) ->
-#else
+#if defined NO_RELOOK || defined CLAIM_UNLOCKED
 	:: (seen == ARMED || seen == PARKED) && (w & OPEN) ->
+#else
+#ifdef CLAIMS_FIRM
+	:: (seen == ARMED || seen == PARKED) && (mem[FLAG] || sb[me]??[FLAG,1]) ->
+#else
+	:: (seen == ARMED || seen == PARKED) && (w & OPEN) && (mem[FLAG] || sb[me]??[FLAG,1]) ->
+#endif
 #endif
 		w = w - seen + ARMED;
 		claim(me, CANCELLED)
@@ -281,14 +313,18 @@ proctype canceller(byte me)
 	sb[me]!FLAG,1;
 #ifdef CLAIM_UNLOCKED
 	unlock(me, CANCEL_LOCK);
-	empty(sb[me]);
+	barrier(me);
 	claim_locked();
 	ready();
 	goto over;
 #endif
-#ifndef NO_FENCE
-	empty(sb[me]);
-#endif
+	if
+	:: me == THREAD ->
+		unlock(me, CANCEL_LOCK);
+		barrier(me);
+		lock(me, CANCEL_LOCK)
+	:: else -> barrier(me)
+	fi;
 	claim_locked();
 #ifdef FLAG_ONCE
 	if
@@ -340,8 +376,12 @@ end:	do
 init {
 	atomic {
 		run thread();
+#ifdef ONLY
+		run canceller(ONLY);
+#else
 		run canceller(SCOPE);
 		run canceller(THREAD);
+#endif
 		run poster();
 		run memory()
 	}

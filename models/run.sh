@@ -163,18 +163,23 @@ bad  waitq     -DPUT_OUTSIDE
 bad  waitq     -DTOUCHED_AFTER -DSETTLES=0
 bad  waitq     -DREADY_RUNNING
 bad  waitq     -DNO_SETTLE
-good cancel
-bad  cancel    -DNO_FENCE
-bad  cancel    -DNO_FENCE_WAITER
-bad  cancel    -DARM_LATE
+good cancel    -DWAITS=1
+good cancel    -DONLY=SCOPE
+good cancel    -DONLY=THREAD
+good cancel    -DFENCED -DONLY=SCOPE
+bad  cancel    -DNO_BARRIER
+bad  cancel    -DNO_BARRIER -DFENCED
+bad  cancel    -DNO_MEMBARRIER
+bad  cancel    -DNO_FENCE_WAITER -DFENCED
 bad  cancel    -DLOOK_FIRST
 bad  cancel    -DNO_LOOK
 bad  cancel    -DCLAIMS_FIRM
 bad  cancel    -DREADY_ARMED
 bad  cancel    -DCLAIMED_ONCE
 bad  cancel    -DCLAIM_UNLOCKED
-bad  cancel    -DFLAG_ONCE
-bad  cancel    -DSTAYS_FLAGGED
+bad  cancel    -DNO_RELOOK
+bad  cancel    -DFLAG_ONCE -DPOSTS=0
+bad  cancel    -DSTAYS_FLAGGED -DONLY=SCOPE
 bad  cancel    -DSHIELD_SILENT
 bad  cancel    -DSHIELD_BLIND
 good mutex     -DTRIES=2
