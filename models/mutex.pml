@@ -4,7 +4,8 @@
  *
  * Each thread locks up to TRIES times with a deadline that may strike at any moment or never, and at last once without;
  * in that section it counts itself out, and the last one gives the mutex back: so it may go as soon as nobody needs it,
- * while others are on their way out of their unlock.  Whether a waiter has waited for long enough to be granted the mutex is open.
+ * while others are on their way out of their unlock.  Whether a waiter is to be granted the mutex, and whether an
+ * unlock looks for one though somebody is WOKEN, is open.
  * How a thread stops: park.pml; how the queue works: waitq.pml, so here a claim, and taking a waiter out together
  * with it, is one step under the queue's lock.  The word changes by locked instructions; pass_on stores it, before the
  * store that unlocks the queue: who comes without that lock can only set LOCKED, which is set.  So there are no store buffers.
@@ -14,7 +15,7 @@
  *   take_or_mark            take_or_mark           weft__sync_settle         settle
  *
  * Claims
- *   one holder at a time; every lock without a deadline ends (no invalid end state);
+ *   one holder at a time; every lock without a deadline ends; at rest the word is 0;
  *   WOKEN only while somebody was woken to compete and has not yet done so;
  *   nobody touches the mutex when it is gone.
  *
@@ -28,6 +29,8 @@
  *   LOST_COUNTS     an unlock grants to one whose deadline was first
  *   WAITED_DROPPED  pass_on clears WAITED though others wait
  *   NO_SETTLE       who was granted the mutex gives it back while the unlocker is in the queue
+ *   WAKES_MORE      an unlock that looks though one is WOKEN wakes another one to compete
+ *   WOKEN_FORGOTTEN it grants, or finds nobody to grant it to, and clears WOKEN
  *   WOKEN_BLIND     an unlock does not look at WOKEN again after it has woken one, but frees the word
  */
 #ifndef N
@@ -186,20 +189,30 @@ inline wake(how)
 inline pass_on()
 {
 	lock_queue();
+	w = word & WOKEN;
 	atomic {
 		if
-		:: wake(compete); grants = 0
+#ifdef WAKES_MORE
+		:: wake(compete)
+#else
+		:: !w -> wake(compete)
+		:: w -> x = NONE
+#endif
 		:: wake(granted); grants = (x != NONE)
 		fi;
 		if
 		:: grants -> holder = x		/* it has it, from its claim on */
-		:: !grants && x != NONE -> competing++; assert(competing == 1)
+		:: !grants && x != NONE -> competing++; w = WOKEN; assert(competing == 1)
 		:: else
 		fi
 	}
 	atomic {
 		touch();
+#ifdef WOKEN_FORGOTTEN
 		word = LOCKED + (x != NONE && !grants -> WOKEN : 0);
+#else
+		word = LOCKED + w;
+#endif
 #ifndef WAITED_DROPPED
 		word = word + (len(queue) > 0 -> WAITED : 0);
 #endif
@@ -215,10 +228,9 @@ inline unlock()
 	:: grants -> break
 	:: else ->
 		atomic { touch(); w = word }
-		if
-		:: (w & (WAITED | WOKEN)) == WAITED -> 
-			pass_on()
-		:: else ->
+		if				/* is_to_look: now and then also when one is WOKEN */
+		:: w & WAITED -> pass_on()
+		:: !(w & WAITED) || (w & WOKEN) ->
 			atomic {
 				touch();
 #ifdef FREED_BY_STORE
@@ -300,5 +312,5 @@ init {
 		od
 	}
 	timeout;
-	assert(over == N && competing == 0 && (word == 0 || word == WAITED))
+	assert(over == N && competing == 0 && word == 0)
 }

@@ -190,6 +190,8 @@ bad  mutex     -DWOKEN_STAYS
 bad  mutex     -DWOKEN_LEAVES
 bad  mutex     -DWOKEN_FREED
 bad  mutex     -DWOKEN_BLIND
+bad  mutex     -DWAKES_MORE
+bad  mutex     -DWOKEN_FORGOTTEN
 bad  mutex     -DLOST_COUNTS
 bad  mutex     -DWAITED_DROPPED
 bad  mutex     -DNO_SETTLE
