@@ -195,6 +195,15 @@ bad  mutex     -DWOKEN_FORGOTTEN
 bad  mutex     -DLOST_COUNTS
 bad  mutex     -DWAITED_DROPPED
 bad  mutex     -DNO_SETTLE
+good cond
+good cond      -DPUTS=1
+bad  cond      -DENTER_LATE
+bad  cond      -DARM_LATE
+bad  cond      -DUNLOCK_WAITS
+bad  cond      -DCHANGE_UNLOCKED
+bad  cond      -DLOST_COUNTS -DPUTS=1
+bad  cond      -DRELOCK_OPEN
+bad  cond      -DNO_SETTLE
 long cancel
 long mutex     -DTRIES=4
 long park      -DLIGHT_WAITS=3 -DKERNEL_WAITS=0
@@ -314,7 +323,7 @@ while [ ${#waiting[@]} -gt 0 ]; do finish_oldest; done
 
 # What no good row of a model reaches.
 for model in park ownership handoff dislodge maker preempt stopped idle ended runqueue \
-	waitq cancel mutex; do
+	waitq cancel mutex cond; do
 	sets=()
 	for dir in "$work"/*/; do
 		[ "$(cat "$dir/kind")" = good ] && [ "$(cat "$dir/model")" = "$model" ] && sets+=("$dir/unreached")
