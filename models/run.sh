@@ -204,8 +204,22 @@ bad  cond      -DCHANGE_UNLOCKED
 bad  cond      -DLOST_COUNTS -DPUTS=1
 bad  cond      -DRELOCK_OPEN
 bad  cond      -DNO_SETTLE
+good chan
+good chan      -DCAP=1
+good chan      -DGONE -DSENDERS=1 -DRECVS=1 -DCLOSES=0
+good chan      -DGONE -DSENDERS=1 -DRECVS=1 -DCLOSES=0 -DCAP=1
+bad  chan      -DCOPY_FIRST
+bad  chan      -DLOST_COUNTS
+bad  chan      -DNO_SETTLE
+bad  chan      -DSETTLE_BY_LOCK -DGONE -DSENDERS=1 -DRECVS=1 -DCLOSES=0
+bad  chan      -DRESULT_FIRST -DGONE -DSENDERS=1 -DRECVS=1 -DCLOSES=0
+bad  chan      -DNOT_REFILLED -DCAP=1
+bad  chan      -DCLOSED_FIRST -DCAP=1
+bad  chan      -DCLOSE_SILENT
+bad  chan      -DCLOSE_OUTSIDE
 long cancel
 long mutex     -DTRIES=4
+long chan      -DCAP=1 -DSENDERS=3
 long park      -DLIGHT_WAITS=3 -DKERNEL_WAITS=0
 long ownership
 long ownership -DREVOCATIONS=2 -DBLOCKS=0 -DSPAWNS=0
@@ -323,7 +337,7 @@ while [ ${#waiting[@]} -gt 0 ]; do finish_oldest; done
 
 # What no good row of a model reaches.
 for model in park ownership handoff dislodge maker preempt stopped idle ended runqueue \
-	waitq cancel mutex cond; do
+	waitq cancel mutex cond chan; do
 	sets=()
 	for dir in "$work"/*/; do
 		[ "$(cat "$dir/kind")" = good ] && [ "$(cat "$dir/model")" = "$model" ] && sets+=("$dir/unreached")
