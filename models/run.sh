@@ -217,8 +217,19 @@ bad  chan      -DNOT_REFILLED -DCAP=1
 bad  chan      -DCLOSED_FIRST -DCAP=1
 bad  chan      -DCLOSE_SILENT
 bad  chan      -DCLOSE_OUTSIDE
+good select
+also select    -DSAME -DALONE
+bad  select    -DLOOK_ONCE
+bad  select    -DLOOK_OUTSIDE
+bad  select    -DNO_WITHDRAW
+bad  select    -DOTHER_FIRST
+bad  select    -DWITHDRAWN_WINS
+bad  select    -DNOT_LEFT
+bad  select    -DLEFT_LATE
+bad  select    -DNOT_NUMBERED
 long cancel
 long mutex     -DTRIES=4
+long select    -DSAME
 long chan      -DCAP=1 -DSENDERS=3
 long park      -DLIGHT_WAITS=3 -DKERNEL_WAITS=0
 long ownership
@@ -337,7 +348,7 @@ while [ ${#waiting[@]} -gt 0 ]; do finish_oldest; done
 
 # What no good row of a model reaches.
 for model in park ownership handoff dislodge maker preempt stopped idle ended runqueue \
-	waitq cancel mutex cond chan; do
+	waitq cancel mutex cond chan select; do
 	sets=()
 	for dir in "$work"/*/; do
 		[ "$(cat "$dir/kind")" = good ] && [ "$(cat "$dir/model")" = "$model" ] && sets+=("$dir/unreached")
