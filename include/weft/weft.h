@@ -47,6 +47,7 @@
 #include <weft/sched.h>
 #include <weft/select.h>
 #include <weft/sem.h>
+#include <weft/slot.h>
 #include <weft/socket.h>
 #include <weft/spin.h>
 #include <weft/thread.h>

@@ -38,6 +38,7 @@
 #include "base/panic.h"
 #include "mem/stack.h"
 #include "sched/enter.h"
+#include "sched/slot.h"
 #include "sched/user.h"
 #include "sys/spin.h"
 
@@ -226,6 +227,7 @@ static void in_child(void)
 	weft__fork_count++;
 	weft__stack_forked();
 	weft__user_forked();
+	weft__slots_forked();
 	weft__monitor_forked(is_user_level ? self->carrier : NULL);
 	weft__sched_forked(is_user_level ? self->sched : NULL);
 	weft__kernel_forked(is_user_level ? NULL : self);

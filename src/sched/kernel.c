@@ -12,6 +12,7 @@
 #include "sched/fork.h"
 #include "sched/group.h"
 #include "sched/owned.h"
+#include "sched/slot.h"
 #include "sys/spin.h"
 
 #define STACK_BYTES ((size_t)8 << 20)
@@ -81,6 +82,7 @@ void weft__kernel_forked(struct weft_thread *self)
 static void foreign_ended(void *arg)
 {
 	weft__defers_run(arg);
+	weft__slots_end(arg);
 	weft__owned_end(arg);
 	weft__arch_self_set(NULL);
 	weft__kernel_free(arg);
@@ -174,6 +176,7 @@ void weft__kernel_exit(struct weft_thread *self, int result)
 	weft__defers_run(self);
 	if (self->is_foreign)
 		weft__sys_thread_exit();
+	weft__slots_end(self);
 	weft__owned_end(self);
 	weft__group_end(self, result);
 	self->result = result;

@@ -18,6 +18,7 @@
 #include "sched/fork.h"
 #include "sched/group.h"
 #include "sched/owned.h"
+#include "sched/slot.h"
 #include "sched/user.h"
 
 #define STACK_BYTES ((size_t)64 << 10)
@@ -236,8 +237,10 @@ void weft__light_exit(struct weft_thread *self, int result)
 	struct weft_thread *next = NULL;
 
 	weft__defers_run(self);
+	weft__slots_end(self);
 	if (self->tp != NULL)
 		weft__sys_tls_end();
+	weft__slots_end(self); /* what destructors of thread_local objects have set */
 	weft__owned_end(self);
 	weft__group_end(self, result);
 	weft__fork_before_exit(self, result);

@@ -97,6 +97,7 @@ struct weft_thread {
 	int *out_result;                 /* constant: where its result goes; NULL: nowhere */
 	struct weft_block_defer *defers; /* its own, of defer.c: the last first */
 	struct weft_owned_mutex *owned;  /* its own, of owned.h: what it holds */
+	struct weft__slots *slots;       /* its own, of slot.c; NULL: none was set */
 
 	weft__waitq joiners;      /* at most one; its lock guards `ended` */
 	struct weft__fiber fiber; /* the sanitizers' idea of it; nothing otherwise */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine.h"
+#include "crowd.h"
 #include "sched/thread.h"
 
 #define CHILDREN 6
@@ -488,6 +488,52 @@ static void detach_after_a_join_in_vain(void *arg)
 	free(junk);
 }
 
+/* ---- slots: each thread sees its own values, whichever indices are used again meanwhile */
+struct kept {
+	weft_slot lasting;
+	int32_t set, destroyed; /* atomic */
+};
+
+static void destroy_kept(void *value)
+{
+	engine_dawdle();
+	atomic_add_relaxed(&((struct kept *)value)->destroyed, 1);
+}
+
+static int keep_own(void *arg)
+{
+	struct kept *kept = arg;
+
+	engine_dawdle();
+	weft__sim_check(weft_slot_get(kept->lasting) == NULL);
+	weft__sim_check(weft_slot_set(kept->lasting, kept) == 0);
+	atomic_add_relaxed(&kept->set, 1);
+	for (int i = 0; i < 3; i++) {
+		weft_slot brief;
+
+		weft__sim_check(weft_slot_create(&brief, NULL) == 0);
+		weft__sim_check(weft_slot_get(brief) == NULL);
+		weft__sim_check(weft_slot_set(brief, &brief) == 0);
+		engine_dawdle();
+		weft__sim_check(weft_slot_get(brief) == &brief);
+		weft__sim_check(weft_slot_get(kept->lasting) == kept);
+		weft__sim_check(weft_slot_destroy(brief) == 0);
+		weft__sim_check(weft_slot_set(brief, kept) == -EINVAL);
+	}
+	return 0;
+}
+
+static void slots_are_each_thread_s_own(void *arg)
+{
+	struct kept kept = { 0 };
+
+	(void)arg;
+	weft__sim_check(weft_slot_create(&kept.lasting, destroy_kept) == 0);
+	run_crowd(keep_own, &kept);
+	weft__sim_check(kept.set == USERS + 1 && kept.destroyed == USERS + 1);
+	weft__sim_check(weft_slot_destroy(kept.lasting) == 0);
+}
+
 const struct scenario thread_scenarios[] = {
 	{ .name = "storm", .run = storm },
 	{ .name = "storm-twice", .run = storm_twice },
@@ -502,5 +548,6 @@ const struct scenario thread_scenarios[] = {
 	{ .name = "foreign-threads-start-work", .run = foreign_threads_start_work },
 	{ .name = "two-schedulers", .run = two_schedulers },
 	{ .name = "detach-after-a-join-in-vain", .run = detach_after_a_join_in_vain },
+	{ .name = "slots-are-each-thread-s-own", .run = slots_are_each_thread_s_own },
 	{ 0 },
 };
