@@ -9,9 +9,10 @@
  *	for (int number : numbers) // until it is closed and empty
  *		sum += number;
  *
- * weft::select waits for the first of several sends and receives, and does that one:
+ * weft::select waits for the first of several things, and does that one:
  *
- *	auto [which, error] = weft::select(50ms, left.receiving(number), right.sending(7));
+ *	weft::selected done = weft::select(50ms, left.receiving(number), right.sending(seven),
+ *					   weft::happening(stop), weft::ready(fd, WEFT_READABLE));
  */
 #ifndef WEFT_CHAN_HPP
 #define WEFT_CHAN_HPP
@@ -163,10 +164,22 @@ template <class T> class channel
 	weft_chan *chan = nullptr;
 };
 
+/* Cases of weft::select that are no channel's: it is set; it is ready (what for:
+ * selected.ready). */
+inline weft_case happening(weft_event &event) noexcept
+{
+	return WEFT_EVENT(&event);
+}
+inline weft_case ready(int fd, int wanted) noexcept
+{
+	return WEFT_FD(fd, wanted);
+}
+
 /* What a select has done. */
 struct selected {
 	int which;             /* the case, counted from 0; -1: none */
 	std::error_code error; /* of that case, or why there is none */
+	int ready;             /* of a descriptor: what it is ready for; else 0 */
 };
 
 /* Waits until one of the cases can happen, and does it. std::errc::timed_out,
@@ -175,10 +188,9 @@ template <class... Cases> selected select(deadline until, const Cases &...cases)
 {
 	weft_case list[] = { cases... };
 	int which = weft_select(list, sizeof...(Cases), until.ns());
+	int result = which < 0 ? which : list[which].result;
 
-	if (which < 0)
-		return { -1, error_of(which) };
-	return { which, error_of(list[which].result) };
+	return { which < 0 ? -1 : which, error_of(result), result < 0 ? 0 : result };
 }
 
 } // namespace weft

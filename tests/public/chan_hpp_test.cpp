@@ -87,9 +87,9 @@ static void a_select_does_one_of_its_cases(void **)
 	assert_true(none.error == std::errc::timed_out);
 
 	assert_none(numbers.send(5));
-	auto [which, error] = weft::select(1s, full.sending(seven), numbers.receiving(got));
-	assert_int_equal(which, 1);
-	assert_none(error);
+	auto done = weft::select(1s, full.sending(seven), numbers.receiving(got));
+	assert_int_equal(done.which, 1);
+	assert_none(done.error);
 	assert_int_equal(got, 5);
 	assert_int_equal(full.count(), 1);
 
@@ -97,6 +97,28 @@ static void a_select_does_one_of_its_cases(void **)
 	auto closed = weft::select(1s, full.sending(seven), numbers.receiving(got));
 	assert_int_equal(closed.which, 1);
 	assert_true(closed.error == std::errc::broken_pipe);
+}
+
+static void events_and_descriptors_are_cases_too(void **)
+{
+	weft_event stop = WEFT_EVENT_INIT;
+	int fds[2];
+
+	assert_int_equal(weft_pipe(fds), 0);
+	weft_event_set(&stop);
+	auto set = weft::select(5s, weft::ready(fds[0], WEFT_READABLE), weft::happening(stop));
+	assert_int_equal(set.which, 1);
+	assert_none(set.error);
+	assert_int_equal(set.ready, 0);
+
+	weft_event_reset(&stop);
+	assert_int_equal(weft_write(fds[1], "x", 1), 1);
+	auto come = weft::select(5s, weft::ready(fds[0], WEFT_READABLE), weft::happening(stop));
+	assert_int_equal(come.which, 0);
+	assert_none(come.error);
+	assert_int_equal(come.ready, WEFT_READABLE);
+	weft_close(fds[0]);
+	weft_close(fds[1]);
 }
 
 static void a_channel_that_cannot_be_is_an_exception(void **)
@@ -118,6 +140,7 @@ int main()
 		cmocka_unit_test(each_form_says_why_it_failed),
 		cmocka_unit_test(what_owns_travels_as_a_pointer),
 		cmocka_unit_test(a_select_does_one_of_its_cases),
+		cmocka_unit_test(events_and_descriptors_are_cases_too),
 		cmocka_unit_test(a_channel_that_cannot_be_is_an_exception),
 	};
 
