@@ -2,9 +2,10 @@
 /*
  * Locks, as C++ writes them. Two ways lead to them:
  *
- *   weft::guard    holds a lock of C's, a weft_mutex &, to the end of its block.
- *   weft::mutex …  classes that std::lock_guard, std::unique_lock, std::scoped_lock (and, where
- *                  there are readers, std::shared_lock) take.
+ *   weft::guard    holds a lock of C's, a weft_mutex &, to the end of its block; read_guard,
+ *                  write_guard and owned_guard do where there are readers, or an owner.
+ *   weft::mutex …  classes that std::lock_guard, std::unique_lock, std::scoped_lock (and
+ *                  weft::rwlock, std::shared_lock) take.
  *
  * They are as constant to initialize as in C, so one of static storage is ready before any code
  * runs. Their destructors do nothing: those of static storage come while threads may still use
@@ -19,6 +20,8 @@
 
 #include <weft/cond.h>
 #include <weft/mutex.h>
+#include <weft/owned_mutex.h>
+#include <weft/rwlock.h>
 #include <weft/spin.h>
 #include <weft/time.hpp>
 
@@ -61,6 +64,92 @@ template <class Lock> class guard
 
       private:
 	Lock &held;
+};
+
+/* Reads, and writes, what a readers-writer lock of C's guards, to the end of the block. */
+class read_guard
+{
+      public:
+	explicit read_guard(weft_rwlock &guarded) noexcept : held(guarded)
+	{
+		weft_rwlock_read_lock(&held);
+	}
+	~read_guard()
+	{
+		weft_rwlock_read_unlock(&held);
+	}
+	read_guard(const read_guard &) = delete;
+	read_guard &operator=(const read_guard &) = delete;
+
+      private:
+	weft_rwlock &held;
+};
+
+class write_guard
+{
+      public:
+	explicit write_guard(weft_rwlock &guarded) noexcept : held(guarded)
+	{
+		weft_rwlock_write_lock(&held);
+	}
+	~write_guard()
+	{
+		weft_rwlock_write_unlock(&held);
+	}
+	write_guard(const write_guard &) = delete;
+	write_guard &operator=(const write_guard &) = delete;
+
+      private:
+	weft_rwlock &held;
+};
+
+/* Locking a mutex that knows its owner may fail: ask, before you touch what it guards. */
+class owned_guard
+{
+      public:
+	explicit owned_guard(weft_owned_mutex &guarded) noexcept
+		: owned_guard(guarded, weft_owned_mutex_lock(&guarded))
+	{
+	}
+	owned_guard(weft_owned_mutex &guarded, deadline until) noexcept
+		: owned_guard(guarded, weft_owned_mutex_lock_until(&guarded, until.ns()))
+	{
+	}
+	~owned_guard()
+	{
+		if (is_held)
+			weft_owned_mutex_unlock(&held);
+	}
+	owned_guard(const owned_guard &) = delete;
+	owned_guard &operator=(const owned_guard &) = delete;
+
+	/* std::errc::owner_dead, and it is held: the last owner ended while he held it. Others: it
+	 * is not. */
+	std::error_code error() const noexcept
+	{
+		return why;
+	}
+	bool owns_lock() const noexcept
+	{
+		return is_held;
+	}
+
+	/* After owner_dead: what is guarded is in order again. */
+	std::error_code consistent() noexcept
+	{
+		return error_of(weft_owned_mutex_consistent(&held));
+	}
+
+      private:
+	owned_guard(weft_owned_mutex &guarded, int code) noexcept
+		: held(guarded), why(error_of(code)),
+		  is_held(code == 0 || why == std::errc::owner_dead)
+	{
+	}
+
+	weft_owned_mutex &held;
+	std::error_code why;
+	bool is_held;
 };
 
 /* A lock of C's as the standard's guards take it. */
@@ -110,6 +199,74 @@ template <class Lock> class lockable
 
 using mutex = lockable<weft_mutex>;
 using spin = lockable<weft_spin>;
+
+/* Of readers and a writer: as std::shared_mutex. */
+class rwlock
+{
+      public:
+	using native_handle_type = weft_rwlock *;
+
+	constexpr rwlock() noexcept = default;
+	rwlock(const rwlock &) = delete;
+	rwlock &operator=(const rwlock &) = delete;
+
+	void lock() noexcept
+	{
+		weft_rwlock_write_lock(&lock_);
+	}
+	bool try_lock() noexcept
+	{
+		return weft_rwlock_write_lock_try(&lock_) == 0;
+	}
+	std::error_code lock_until(deadline until) noexcept
+	{
+		return error_of(weft_rwlock_write_lock_until(&lock_, until.ns()));
+	}
+	bool try_lock_until(deadline until) noexcept
+	{
+		return !lock_until(until);
+	}
+	bool try_lock_for(deadline from_now) noexcept
+	{
+		return !lock_until(from_now);
+	}
+	void unlock() noexcept
+	{
+		weft_rwlock_write_unlock(&lock_);
+	}
+
+	void lock_shared() noexcept
+	{
+		weft_rwlock_read_lock(&lock_);
+	}
+	bool try_lock_shared() noexcept
+	{
+		return weft_rwlock_read_lock_try(&lock_) == 0;
+	}
+	std::error_code lock_shared_until(deadline until) noexcept
+	{
+		return error_of(weft_rwlock_read_lock_until(&lock_, until.ns()));
+	}
+	bool try_lock_shared_until(deadline until) noexcept
+	{
+		return !lock_shared_until(until);
+	}
+	bool try_lock_shared_for(deadline from_now) noexcept
+	{
+		return !lock_shared_until(from_now);
+	}
+	void unlock_shared() noexcept
+	{
+		weft_rwlock_read_unlock(&lock_);
+	}
+	native_handle_type native_handle() noexcept
+	{
+		return &lock_;
+	}
+
+      private:
+	weft_rwlock lock_ = WEFT_RWLOCK_INIT;
+};
 
 /* A condition variable for weft::mutex. The lock is held on return, whatever is returned. */
 class cond

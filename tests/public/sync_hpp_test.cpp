@@ -10,6 +10,7 @@ extern "C" {
 }
 
 #include <mutex>
+#include <shared_mutex>
 #include <stdexcept>
 
 #include <weft/weft.hpp>
@@ -93,6 +94,76 @@ static void a_spin_lock_is_guarded_as_a_mutex_is(void **)
 	assert_int_equal(of_c.holder, 0);
 }
 
+static void readers_share_and_writers_do_not(void **)
+{
+	static weft::rwlock lock_of_two;
+	weft_rwlock of_c = WEFT_RWLOCK_INIT;
+
+	{
+		std::shared_lock<weft::rwlock> one(lock_of_two), two(lock_of_two, 1ms);
+		std::unique_lock<weft::rwlock> writer(lock_of_two, std::defer_lock);
+
+		assert_true(one.owns_lock() && two.owns_lock());
+		assert_false(writer.try_lock());
+		assert_false(writer.try_lock_for(1ms));
+		one.unlock();
+		two.unlock();
+		assert_true(writer.try_lock());
+		assert_false(lock_of_two.try_lock_shared());
+		assert_true(lock_of_two.lock_shared_until(1ms) == std::errc::timed_out);
+	}
+	assert_true(lock_of_two.try_lock());
+	lock_of_two.unlock();
+	{
+		weft::read_guard one(of_c);
+		weft::read_guard two(of_c);
+
+		assert_int_equal(weft_rwlock_write_lock_try(&of_c), -EBUSY);
+	}
+	{
+		weft::write_guard one(of_c);
+
+		assert_int_equal(weft_rwlock_read_lock_try(&of_c), -EBUSY);
+	}
+	assert_int_equal(weft_rwlock_write_lock_try(&of_c), 0);
+	weft_rwlock_write_unlock(&of_c);
+}
+
+static void an_owned_guard_says_how_it_came_by_the_lock(void **)
+{
+	weft_owned_mutex owned;
+	weft_owned_mutex_options options = {};
+
+	options.robust = true;
+	assert_int_equal(weft_owned_mutex_init(&owned, &options), 0);
+	{
+		weft::owned_guard once(owned);
+		weft::owned_guard twice(owned);
+
+		assert_none(once.error());
+		assert_true(once.owns_lock());
+		assert_true(twice.error() == std::errc::resource_deadlock_would_occur);
+		assert_false(twice.owns_lock());
+
+		weft::thread other([&] {
+			weft::owned_guard late(owned, 1ms);
+
+			assert_true(late.error() == std::errc::timed_out);
+		});
+	}
+	weft::thread ends_with_it([&] { weft_owned_mutex_lock(&owned); });
+	assert_none(ends_with_it.join());
+	{
+		weft::owned_guard after(owned);
+
+		assert_true(after.error() == std::errc::owner_dead);
+		assert_true(after.owns_lock());
+		assert_none(after.consistent());
+	}
+	weft::owned_guard again(owned);
+	assert_none(again.error());
+}
+
 static void a_condition_is_waited_for(void **)
 {
 	weft::mutex mutex;
@@ -123,6 +194,8 @@ int main()
 		cmocka_unit_test(a_deadline_says_why_it_was_in_vain),
 		cmocka_unit_test(a_guard_holds_a_lock_of_c_to_the_end_of_its_block),
 		cmocka_unit_test(a_spin_lock_is_guarded_as_a_mutex_is),
+		cmocka_unit_test(readers_share_and_writers_do_not),
+		cmocka_unit_test(an_owned_guard_says_how_it_came_by_the_lock),
 		cmocka_unit_test(a_condition_is_waited_for),
 	};
 
