@@ -99,7 +99,7 @@ extern const struct bench bench_switch_raw, bench_yield, bench_spawn_join, bench
 	bench_park_million, bench_mutex, bench_semaphore, bench_sleep, bench_steal, bench_idle,
 	bench_pool_outside, bench_pool_inside, bench_pool_latency, bench_pool_idle,
 	bench_pool_blocked, bench_fairness, bench_block_gap, bench_block_monitor,
-	bench_mutex_contended, bench_cancel_storm, bench_select, bench_barrier,
+	bench_mutex_contended, bench_cancel_storm, bench_rwlock, bench_select, bench_barrier,
 	bench_channel_pingpong, bench_channel_stream, bench_channel_mpmc, bench_condvar,
 	bench_preempt_cost, bench_preempt_overhead, bench_preempt_idle, bench_wrapped_call;
 

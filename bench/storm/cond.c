@@ -94,6 +94,7 @@ static void end(void)
 	weft_cond_wake_all(&shared.cond);
 	weft_mutex_unlock(&shared.mutex);
 	bench_join(threads, FIRM);
+	weft_cond_fini(&shared.cond);
 	weft_mutex_fini(&shared.mutex);
 }
 

@@ -138,6 +138,9 @@ static void end(void)
 	weft_event_fini(&now_and_then.event);
 	weft_latch_fini(&past.latch);
 	weft_latch_fini(&never.latch);
+	weft_wait_group_fini(&past.group);
+	weft_wait_group_fini(&never.group);
+	weft_wait_group_fini(&now_and_then.group);
 }
 
 const struct storm_part storm_event = { "event", begin, act, end };

@@ -13,7 +13,7 @@
 
 static const struct storm_part *const parts[] = { &storm_mutex, &storm_sem,  &storm_cond,
 						  &storm_sleep, &storm_chan, &storm_barrier,
-						  &storm_event, &storm_spin };
+						  &storm_event, &storm_spin, &storm_rwlock };
 
 enum {
 	PARTS = sizeof parts / sizeof parts[0],

@@ -43,7 +43,7 @@ struct storm_part {
 };
 
 extern const struct storm_part storm_mutex, storm_sem, storm_cond, storm_sleep, storm_chan,
-	storm_barrier, storm_event, storm_spin;
+	storm_barrier, storm_event, storm_spin, storm_rwlock;
 
 /* ---- for the parts */
 uint64_t storm_random(struct storm_actor *actor, uint64_t below);

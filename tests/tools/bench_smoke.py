@@ -3,6 +3,7 @@
 """bench_smoke.py WEFT: every benchmark runs, with little work, and says so in the promised form."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -43,6 +44,15 @@ def check(line, kind):
     seen.add(found['bench'])
 
 
+# A peer that measures what weft has not is never asked.
+def peers():
+    folder = os.path.join(os.path.dirname(weft), 'peers')
+    for name in os.listdir(folder) if os.path.isdir(folder) else ():
+        path = os.path.join(folder, name)
+        if os.path.isfile(path) and os.access(path, os.X_OK):
+            yield name, subprocess.run([path, '--list'], stdout=subprocess.PIPE, text=True)
+
+
 listed = [line.split()[0] for line in run('bench', '--list').stdout.splitlines()]
 if len(listed) < 10:
     complain(f'only {listed} are listed')
@@ -56,6 +66,11 @@ for args, kinds in (((), ('light', 'user', 'kernel')), (('--kind', 'kernel'), ('
         check(text, kinds)
     if not args and seen | {'server'} != set(listed):
         complain(f'listed and not measured: {set(listed) - seen}')
+
+for name, result in peers():
+    others = set(result.stdout.split()) - set(listed)
+    if result.returncode != 0 or not result.stdout or others:
+        complain(f'{name} --list: exit status {result.returncode}; not known here: {others}')
 
 # What it says to those who ask for what there is not.
 for args, said in ((('bench', 'yeild'), "did you mean 'yield'"), (('bnech',), "did you mean 'bench'"),
