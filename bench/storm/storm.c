@@ -11,9 +11,10 @@
 #include "base/atomic.h"
 #include "base/panic.h"
 
-static const struct storm_part *const parts[] = { &storm_mutex, &storm_sem,  &storm_cond,
-						  &storm_sleep, &storm_chan, &storm_barrier,
-						  &storm_event, &storm_spin, &storm_rwlock };
+static const struct storm_part *const parts[] = { &storm_mutex,      &storm_sem,  &storm_cond,
+						  &storm_sleep,      &storm_chan, &storm_barrier,
+						  &storm_event,      &storm_spin, &storm_rwlock,
+						  &storm_owned_mutex };
 
 enum {
 	PARTS = sizeof parts / sizeof parts[0],
@@ -143,7 +144,8 @@ static int live(void *arg)
 	weft_thread *self = weft_thread_self();
 	uint64_t more = storm_random(actor, LIFE_MAX);
 
-	for (; more > 0 && take_one(actor); more--) {
+	actor->is_to_end = false;
+	for (; more > 0 && !actor->is_to_end && take_one(actor); more--) {
 		act_in_scope(actor, self);
 		if (weft_cancelled() != 0 && more > 4)
 			more = 4;

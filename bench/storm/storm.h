@@ -29,6 +29,7 @@ struct storm_actor {
 	long *done; /* of the part's operations; atomic */
 	uint64_t random;
 	long cancelled, timed_out; /* waits that ended so */
+	bool is_to_end;            /* set by the part: the thread's life ends with this operation */
 	weft_mutex mutex;
 	/* guarded by mutex; NULL: not to be cancelled now */
 	weft_thread *thread;
@@ -43,7 +44,7 @@ struct storm_part {
 };
 
 extern const struct storm_part storm_mutex, storm_sem, storm_cond, storm_sleep, storm_chan,
-	storm_barrier, storm_event, storm_spin, storm_rwlock;
+	storm_barrier, storm_event, storm_spin, storm_rwlock, storm_owned_mutex;
 
 /* ---- for the parts */
 uint64_t storm_random(struct storm_actor *actor, uint64_t below);
