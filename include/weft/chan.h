@@ -78,7 +78,7 @@ WEFT_API void weft_chan_close(weft_chan *chan);
  *   cannot grow; _try: -EAGAIN; _until: -ETIMEDOUT.
  * Order: releases to whoever receives the element.
  * Progress: senders that wait are served in the order in which they came.
- * Cost: bench chan.
+ * Cost: bench channel-pingpong, channel-stream.
  */
 WEFT_API int weft_chan_send(weft_chan *chan, const void *element);
 WEFT_API int weft_chan_send_try(weft_chan *chan, const void *element);

@@ -4,6 +4,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -71,6 +72,13 @@ for name, result in peers():
     others = set(result.stdout.split()) - set(listed)
     if result.returncode != 0 or not result.stdout or others:
         complain(f'{name} --list: exit status {result.returncode}; not known here: {others}')
+
+# What a header promises, it names the proof of.
+headers = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../include/weft')
+for header in sorted(os.listdir(headers)):
+    with open(os.path.join(headers, header), encoding='utf-8') as text:
+        for name in set(re.findall(r'[Bb]ench ([a-z0-9-]+)', text.read())) - set(listed):
+            complain(f'{header} names the benchmark {name}, and there is none')
 
 # What it says to those who ask for what there is not.
 for args, said in ((('bench', 'yeild'), "did you mean 'yield'"), (('bnech',), "did you mean 'bench'"),
