@@ -45,16 +45,17 @@ static int run(long every, long count, double *out)
 {
 	weft_thread *threads[THREADS];
 	struct user users[THREADS];
+	const long each = count / THREADS;
 	int64_t start_ns;
 
 	for (int i = 0; i < THREADS; i++)
-		users[i] = (struct user){ .count = count / THREADS,
+		users[i] = (struct user){ .count = each,
 					  .every = every,
 					  .next = 1 + every * i / THREADS };
 	start_ns = weft_now();
 	bench_spawn(threads, THREADS, use, users, sizeof users[0]);
 	bench_join(threads, THREADS);
-	out[0] = (double)(weft_now() - start_ns) / (double)(count / THREADS * THREADS);
+	out[0] = (double)(weft_now() - start_ns) / (double)(each * THREADS);
 	if (torn == 0 && pair.left == pair.right)
 		return 0;
 	fputs("rwlock: a reader and a writer were in together\n", stderr);

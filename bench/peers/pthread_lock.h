@@ -124,10 +124,11 @@ static int run_rwlock(long every, long count, double *out)
 {
 	pthread_t t[RW_THREADS];
 	struct pair_user users[RW_THREADS];
+	long each = count / RW_THREADS;
 	double start;
 
 	for (long i = 0; i < RW_THREADS; i++) {
-		users[i].count = count / RW_THREADS;
+		users[i].count = each;
 		users[i].every = every;
 		users[i].next = 1 + every * i / RW_THREADS;
 	}
@@ -135,7 +136,7 @@ static int run_rwlock(long every, long count, double *out)
 	if (start_each(t, RW_THREADS, use_pair, users, sizeof users[0]))
 		return -1;
 	join_threads(t, RW_THREADS);
-	out[0] = (peer_now_ns() - start) / (double)(count / RW_THREADS * RW_THREADS);
+	out[0] = (peer_now_ns() - start) / (double)(each * RW_THREADS);
 	return torn == 0 && pair.left == pair.right ? 0 : -1;
 }
 
