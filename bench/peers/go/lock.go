@@ -28,10 +28,10 @@ var (
 var lockBenches = []bench{
 	{"mutex", 1, ns, 20000000, runMutex, false},
 	{"mutex-contended", 1, share("1p-2"), 300, contend(2), false},
-	{"mutex-contended", 1, share("1p-8"), 500, contend(8), false},
+	{"mutex-contended", 1, share("1p-8"), 1000, contend(8), false},
 	{"mutex-contended", 1, share("1p-64"), 1500, contend(64), false},
 	{"mutex-contended", 2, share("2p-2"), 300, contend(2), false},
-	{"mutex-contended", 2, share("2p-8"), 500, contend(8), false},
+	{"mutex-contended", 2, share("2p-8"), 1000, contend(8), false},
 	{"mutex-contended", 2, share("2p-64"), 1500, contend(64), false},
 	{"rwlock", 1, reads("1p"), 10000000, readAndWrite(100), false},
 	{"rwlock", 1, mixed("1p"), 10000000, readAndWrite(2), false},
