@@ -386,12 +386,18 @@ static weft__always_inline void *read_only(const void *element)
 	return (void *)(uintptr_t)element;
 }
 
+/* Without any the usual case is another. */
+static weft__always_inline bool has_slots(const weft_chan *chan)
+{
+	return chan->capacity != 0;
+}
+
 int weft_chan_send(weft_chan *chan, const void *element)
 {
 	struct weft_thread *self = weft__self();
 
 	weft__chan_lock(chan, self);
-	if (likely(send_quickly(chan, self, element)))
+	if (has_slots(chan) && send_quickly(chan, self, element))
 		return 0;
 	return send_slowly(chan, self, read_only(element), WEFT_FOREVER);
 }
@@ -401,7 +407,7 @@ int weft_chan_send_try(weft_chan *chan, const void *element)
 	struct weft_thread *self = weft__self();
 
 	weft__chan_lock(chan, self);
-	if (likely(send_quickly(chan, self, element)))
+	if (has_slots(chan) && send_quickly(chan, self, element))
 		return 0;
 	return send_slowly_try(chan, self, read_only(element));
 }
@@ -425,7 +431,7 @@ int weft_chan_recv(weft_chan *chan, void *out_element)
 	struct weft_thread *self = weft__self();
 
 	weft__chan_lock(chan, self);
-	if (likely(recv_quickly(chan, self, out_element)))
+	if (has_slots(chan) && recv_quickly(chan, self, out_element))
 		return 0;
 	return recv_slowly(chan, self, out_element, WEFT_FOREVER);
 }
@@ -435,7 +441,7 @@ int weft_chan_recv_try(weft_chan *chan, void *out_element)
 	struct weft_thread *self = weft__self();
 
 	weft__chan_lock(chan, self);
-	if (likely(recv_quickly(chan, self, out_element)))
+	if (has_slots(chan) && recv_quickly(chan, self, out_element))
 		return 0;
 	return recv_slowly_try(chan, self, out_element);
 }
