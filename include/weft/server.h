@@ -128,12 +128,14 @@ WEFT_API int weft_server_create(const char *address, weft_serve_function *serve,
 /*
  * Stops accepting, closes connections that have no request, lets what runs finish (drain_ns at
  * most), then cuts off the rest. Waits for that. Not from a thread of the server's own.
- * Returns 0; -ETIMEDOUT: some had to be cut off.
+ * Returns 0; -ETIMEDOUT: some had to be cut off; -ECANCELED: the caller was (<weft/cancel.h>): the
+ * drain goes on, and can be waited for again.
  */
 WEFT_API int weft_server_drain(weft_server *server);
 
 /* Cuts everything off at once, and waits until all that runs has seen it. A drain under way ends
- * too. Not from a thread of the server's own. */
+ * too. No cancellation ends that, nor what destroy waits for. Not from a thread of the server's
+ * own. */
 WEFT_API void weft_server_stop(weft_server *server);
 
 /* Drains if need be, and gives everything back. Not from a thread of the server's own. */
@@ -149,6 +151,7 @@ WEFT_API void weft_conn_consume(weft_conn *conn, size_t bytes);
 
 /*
  * create, then serve until SIGINT or SIGTERM: drain, return 0. A second signal stops at once.
+ * A caller that is cancelled drains likewise, and gets -ECANCELED.
  * What handled the two signals before does so again afterwards. Returns 0; what weft_server_create
  * returns; -EBUSY: another call of this is under way in the process; -EMFILE, -ENFILE.
  */

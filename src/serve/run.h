@@ -6,7 +6,7 @@
 #include <weft/server.h>
 
 /* With the signals open: waits for the first, drains, stops at the second. notice: NULL, or told of
- * each. Returns 0. */
+ * each. A caller that is cancelled drains too. Returns 0; -ECANCELED. */
 int weft__server_run_until_signal(weft_server *server, void (*notice)(int count));
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <weft/cancel.h>
 #include <weft/io.h>
 #include <weft/socket.h>
 #include <weft/time.h>
@@ -108,23 +109,31 @@ static void free_server(struct weft_server *server)
 	free(server);
 }
 
-/* The dispatcher, and through it the rest. On failure nothing of it is left. */
+/*
+ * The dispatcher, and through it the rest. On failure nothing of it is left. In a shield, as every
+ * wait of a caller's for the server's threads is: it is for steps that come to their end soon, and
+ * what half a step would leave nobody could give back.
+ */
 static int start_dispatcher(struct weft_server *server)
 {
 	weft_thread_options thread = { .kind = WEFT_LIGHT,
 				       .name = "dispatcher",
 				       .sched = server->sched };
+	weft_shield shield;
 	int error = weft_thread_spawn(weft__dispatcher_run, server, &thread, &server->dispatcher);
 
 	if (error < 0)
 		return error;
+	weft_shield_enter(&shield);
 	weft_mutex_lock(&server->lock);
 	while (!server->has_started)
 		weft_cond_wait(&server->changed, &server->lock);
 	weft_mutex_unlock(&server->lock);
+	if (server->start_error < 0)
+		weft_thread_join(server->dispatcher, NULL);
+	weft_shield_leave(&shield);
 	if (server->start_error == 0)
 		return 0;
-	weft_thread_join(server->dispatcher, NULL);
 	server->listener = -1;
 	if (server->pool != NULL)
 		weft_pool_destroy(server->pool);
@@ -181,34 +190,52 @@ static void raise_phase(struct weft_server *server, enum weft__server_phase phas
 	weft__server_ring(server);
 }
 
-static void wait_for_end(struct weft_server *server)
+/* 0; -ECANCELED: the caller was, in a wait that is open to it. */
+static int wait_for_end(struct weft_server *server)
 {
+	int code = 0;
+
 	weft_mutex_lock(&server->lock);
-	while (!server->has_ended)
-		weft_cond_wait(&server->changed, &server->lock);
+	while (!server->has_ended && code == 0)
+		code = weft_cond_wait(&server->changed, &server->lock);
+	if (server->has_ended)
+		code = 0;
 	weft_mutex_unlock(&server->lock);
+	return code;
 }
 
 int weft_server_drain(weft_server *server)
 {
+	int code;
+
 	raise_phase(server, WEFT__SERVER_DRAINS);
-	wait_for_end(server);
+	code = wait_for_end(server);
+	if (code < 0)
+		return code;
 	return server->was_cut ? -ETIMEDOUT : 0;
 }
 
 void weft_server_stop(weft_server *server)
 {
+	weft_shield shield;
+
+	weft_shield_enter(&shield);
 	raise_phase(server, WEFT__SERVER_STOPS);
-	wait_for_end(server);
+	(void)wait_for_end(server);
+	weft_shield_leave(&shield);
 }
 
 void weft_server_destroy(weft_server *server)
 {
+	weft_shield shield;
+
+	weft_shield_enter(&shield);
 	weft_server_drain(server);
 	weft_thread_join(server->dispatcher, NULL);
 	weft_pool_destroy(server->pool);
 	weft_sched_destroy(server->sched);
 	free_server(server);
+	weft_shield_leave(&shield);
 }
 
 /* ---- what it tells */

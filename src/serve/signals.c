@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include <weft/blocking.h>
+#include <weft/io.h>
 #include <weft/time.h>
 
 #include "base/atomic.h"
@@ -46,14 +47,30 @@ int weft__signals_open(void)
 	return 0;
 }
 
+/* Without what a thread needs to wait there, its kernel thread waits. */
+static int wait_for_bell(void)
+{
+	int code = weft_fd_wait(bell, WEFT_READABLE);
+
+	if (code == -ECANCELED)
+		return code;
+	if (code < 0) {
+		weft_blocking_begin();
+		weft__sys_poll(-1, 0, bell, WEFT_FOREVER);
+		weft_blocking_end();
+	}
+	return 0;
+}
+
 int weft__signals_wait(int count)
 {
-	weft_blocking_begin();
 	while ((int)atomic_load_acquire(&came) < count && !atomic_load_acquire(&is_woken)) {
-		weft__sys_poll(-1, 0, bell, WEFT_FOREVER);
+		int error = wait_for_bell();
+
+		if (error < 0)
+			return error;
 		weft__sys_bell_clear(bell); /* before the look: a ring after it is kept */
 	}
-	weft_blocking_end();
 	return (int)atomic_load_acquire(&came);
 }
 
@@ -67,7 +84,7 @@ void weft__signals_close(void)
 {
 	sigaction(SIGINT, &before_int, NULL);
 	sigaction(SIGTERM, &before_term, NULL);
-	weft__sys_close(bell);
+	weft_close(bell);
 	bell = -1;
 	atomic_store_release(&in_use, 0);
 }

@@ -8,7 +8,7 @@
 int weft__signals_open(void);
 
 /* Waits until there have been at least `count`, or weft__signals_wake was called. Returns how many
- * there have been. */
+ * there have been; -ECANCELED. */
 int weft__signals_wait(int count);
 
 /* Makes the wait return. Any thread. */

@@ -784,6 +784,56 @@ static void a_server_runs_until_a_signal(void **state)
 	sigaction(SIGTERM, &before, NULL);
 }
 
+static void a_server_that_is_cancelled_ends_in_good_order(void **state)
+{
+	int64_t end_ns = weft_now() + CLIENT_PATIENCE_S * WEFT_SECOND;
+	weft_thread *runner;
+	char bytes[8];
+	int fd, result = 1;
+
+	(void)state;
+	assert_int_equal(weft_thread_spawn(run_server, NULL,
+					   &(weft_thread_options){ .kind = WEFT_KERNEL }, &runner),
+			 0);
+	while ((fd = weft_connect(run_address())) == -ECONNREFUSED) {
+		assert_true(weft_now() < end_ns);
+		weft_yield();
+	}
+	assert_true(fd >= 0);
+	assert_int_equal(weft_write_all(fd, "there", 5), 0);
+	assert_int_equal(weft_read_until(fd, bytes, sizeof bytes, end_ns), 5);
+	weft_thread_cancel(runner);
+	assert_int_equal(weft_thread_join(runner, &result), 0);
+	assert_int_equal(result, -ECANCELED);
+	assert_int_equal(weft_read_until(fd, bytes, sizeof bytes, end_ns), 0);
+	assert_int_equal(weft_close(fd), 0);
+	assert_int_equal(weft_connect(run_address()), -ECONNREFUSED);
+}
+
+/* Its own waits for its threads are no cancellation points, but for the drain's. */
+static void who_is_cancelled_makes_and_ends_servers_all_the_same(void **state)
+{
+	weft_server *server;
+	weft_scope scope;
+	int code;
+
+	(void)state;
+	weft_scope_enter(&scope, WEFT_FOREVER);
+	weft_scope_cancel(&scope);
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(weft_server_create("127.0.0.1:0", serve, NULL,
+						    &(weft_server_options){ .kind = rig.kind },
+						    &server),
+				 0);
+		code = weft_server_drain(server);
+		assert_true(code == 0 || code == -ECANCELED);
+		if (i % 2 == 0)
+			weft_server_stop(server);
+		weft_server_destroy(server);
+	}
+	assert_int_equal(weft_scope_leave(&scope), -ECANCELED);
+}
+
 /* ---- */
 
 static void what_cannot_be_started_leaves_nothing(void **state)
@@ -845,6 +895,8 @@ int main(void)
 		cmocka_unit_test(a_stop_ends_a_drain),
 		cmocka_unit_test(without_frame_serve_reads_for_itself),
 		cmocka_unit_test(a_server_runs_until_a_signal),
+		cmocka_unit_test(a_server_that_is_cancelled_ends_in_good_order),
+		cmocka_unit_test(who_is_cancelled_makes_and_ends_servers_all_the_same),
 		cmocka_unit_test(what_cannot_be_started_leaves_nothing),
 	};
 	int failed = cmocka_run_group_tests_name("light workers", tests, choose_light, NULL);
