@@ -281,7 +281,7 @@ static void misuse_stops_the_program(void **state)
 }
 
 /* ---- the crowd */
-enum { ROUNDS = 10000 };
+enum { ROUNDS = 2000 };
 
 static struct {
 	weft_rwlock lock;
@@ -374,7 +374,7 @@ struct object {
 	int users;
 };
 
-enum { OBJECTS = 5000 };
+enum { OBJECTS = 1000 };
 
 static struct object *objects[OBJECTS];
 
