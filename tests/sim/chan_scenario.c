@@ -165,6 +165,128 @@ static void chan_users_are_cancelled(void *arg)
 	run_office(false, true);
 }
 
+/* ---- a select hears of elements, events and bytes, whatever they come with */
+
+#define NEWS_EACH 3
+
+struct news {
+	weft_chan *chan;
+	weft_event event;
+	int pipe[2];
+	int32_t told; /* atomic: before each set of the event */
+	int heard, elements, bytes;
+};
+
+static int send_news(void *arg)
+{
+	struct news *news = arg;
+
+	for (int i = 0; i < NEWS_EACH; i++) {
+		engine_dawdle();
+		weft__sim_check(weft_chan_send(news->chan, &i) == 0);
+	}
+	return 0;
+}
+
+static int tell_news(void *arg)
+{
+	struct news *news = arg;
+
+	for (int i = 0; i < NEWS_EACH; i++) {
+		engine_dawdle();
+		atomic_add_relaxed(&news->told, 1);
+		weft_event_set(&news->event);
+	}
+	return 0;
+}
+
+static int write_news(void *arg)
+{
+	struct news *news = arg;
+
+	for (int i = 0; i < NEWS_EACH; i++) {
+		engine_dawdle();
+		weft__sim_check(weft_write(news->pipe[1], "x", 1) == 1);
+	}
+	return 0;
+}
+
+static bool has_heard_all(const struct news *news)
+{
+	return news->elements == NEWS_EACH && news->heard == NEWS_EACH && news->bytes == NEWS_EACH;
+}
+
+static void hear(struct news *news, int index, int result)
+{
+	char bytes[NEWS_EACH];
+
+	switch (index) {
+	case 0:
+		weft__sim_check(result == 0);
+		news->elements++;
+		break;
+	case 1:
+		weft__sim_check(result == 0);
+		weft_event_reset(&news->event);
+		news->heard = atomic_load_relaxed(&news->told);
+		break;
+	case 2:
+		weft__sim_check(result == WEFT_READABLE);
+		news->bytes += (int)weft_read(news->pipe[0], bytes, sizeof bytes);
+		break;
+	default:
+		weft__sim_check(index == -ETIMEDOUT);
+	}
+}
+
+static int hear_news(void *arg)
+{
+	struct news *news = arg;
+
+	while (!has_heard_all(news)) {
+		int element = -1, index;
+		weft_case cases[] = { WEFT_RECV(news->chan, &element), WEFT_EVENT(&news->event),
+				      WEFT_FD(news->pipe[0], WEFT_READABLE) };
+
+		weft__sim_point();
+		index = weft_select(cases, 3,
+				    weft__sim_choose(3) ? WEFT_FOREVER : engine_deadline());
+		weft__sim_check((element != -1) == (index == 0));
+		hear(news, index, index >= 0 ? cases[index].result : 0);
+	}
+	return 0;
+}
+
+static int news_app(void *arg)
+{
+	static weft_function *const functions[] = { hear_news, send_news, tell_news, write_news };
+	static const weft_thread_options kernel = { .kind = WEFT_KERNEL };
+	struct news *news = arg;
+	weft_thread *threads[4];
+
+	weft__sim_check(weft_pipe(news->pipe) == 0);
+	for (int i = 0; i < 4; i++)
+		weft__sim_check(weft_thread_spawn(functions[i], news,
+						  weft__sim_choose(4) == 0 ? &kernel : NULL,
+						  &threads[i]) == 0);
+	for (int i = 0; i < 4; i++)
+		engine_join(threads[i], 0);
+	weft_close(news->pipe[0]);
+	weft_close(news->pipe[1]);
+	return 0;
+}
+
+static void select_hears_all(void *arg)
+{
+	struct news news = { 0 };
+
+	(void)arg;
+	weft__sim_check(weft_chan_create(sizeof(int), weft__sim_choose(2), &news.chan) == 0);
+	weft__sim_check(engine_run(news_app, &news) == 0);
+	weft_chan_destroy(news.chan);
+	engine_check_clean();
+}
+
 /* ---- whichever side is through may take the channel, and the element, away */
 
 struct errand {
@@ -429,6 +551,9 @@ const struct scenario chan_scenarios[] = {
 	  .options = { .spurious = 50, .eintr = 50 } },
 	{ .name = "select-is-cancelled", .run = select_is_cancelled, .options = { .eintr = 50 } },
 	{ .name = "two-selects-meet", .run = two_selects_meet, .options = { .spurious = 50 } },
+	{ .name = "select-hears-all",
+	  .run = select_hears_all,
+	  .options = { .spurious = 50, .eintr = 50, .short_io = 50 } },
 	{ .name = "chan-may-go", .run = chan_may_go, .options = { .spurious = 50 } },
 	{ 0 },
 };
