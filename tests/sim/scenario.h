@@ -29,6 +29,9 @@ extern const struct scenario pool_scenarios[];
 extern const struct scenario serve_scenarios[];
 extern const struct scenario preempt_scenarios[];
 extern const struct scenario handoff_scenarios[];
+extern const struct scenario cancel_scenarios[];
+extern const struct scenario cancel_io_scenarios[];
+extern const struct scenario cancel_pool_scenarios[];
 
 /* The next scenario that bears this name, or whose group does, or any if that is "all"; NULL behind
  * the last. */

@@ -7,13 +7,22 @@ static const struct {
 	const char *group;
 	const struct scenario *scenarios;
 } lists[] = {
-	{ "sys", sys_scenarios },         { "thread", thread_scenarios },
-	{ "sync", sync_scenarios },       { "lock", lock_scenarios },
-	{ "chan", chan_scenarios },       { "signal", signal_scenarios },
-	{ "time", time_scenarios },       { "io", io_scenarios },
-	{ "failure", failure_scenarios }, { "pool", pool_scenarios },
-	{ "serve", serve_scenarios },     { "preempt", preempt_scenarios },
+	{ "sys", sys_scenarios },
+	{ "thread", thread_scenarios },
+	{ "sync", sync_scenarios },
+	{ "lock", lock_scenarios },
+	{ "chan", chan_scenarios },
+	{ "signal", signal_scenarios },
+	{ "time", time_scenarios },
+	{ "io", io_scenarios },
+	{ "failure", failure_scenarios },
+	{ "pool", pool_scenarios },
+	{ "serve", serve_scenarios },
+	{ "preempt", preempt_scenarios },
 	{ "handoff", handoff_scenarios },
+	{ "cancel", cancel_scenarios },
+	{ "cancel_io", cancel_io_scenarios },
+	{ "cancel_pool", cancel_pool_scenarios },
 };
 
 static bool bears(const char *name, const char *group, const struct scenario *scenario)
