@@ -34,12 +34,13 @@ WEFT_API_BEGIN
 typedef struct weft_group {
 	weft__waitq waiters;
 	uint32_t count; /* of threads that have not ended */
+	uint32_t fork_count;
 	void *first;
 	int32_t error;
 	uint32_t cancelled;
 } weft_group;
 
-#define WEFT_GROUP_INIT { { 0, 0, 0 }, 0, 0, 0, 0 }
+#define WEFT_GROUP_INIT { { 0, 0, 0 }, 0, 0, 0, 0, 0 }
 
 /*
  * Starts a thread of the group, from any thread, of any kind, also from one of the group's, as long
@@ -57,7 +58,7 @@ WEFT_API int weft_group_spawn(weft_group *group, weft_function *function, void *
  * Returns 0; the result of the first that failed; -ETIMEDOUT: the deadline passed, and all ended
  * because of it; -ECANCELED: likewise, but weft_group_cancel or a cancellation of the caller.
  * Order: acquires what the threads did. A cancellation point in that sense only: it ends when they
- * have.
+ * have. In fork's child the parent's other threads count as ended, without a result.
  */
 WEFT_API int weft_group_join(weft_group *group);
 WEFT_API int weft_group_join_until(weft_group *group, int64_t deadline_ns);

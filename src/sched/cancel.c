@@ -5,6 +5,7 @@
 #include <weft/cancel.h>
 
 #include "base/panic.h"
+#include "sched/fork.h"
 #include "sys/spin.h"
 
 bool weft__cancel_self(struct weft_thread *self, uint64_t ticket)
@@ -73,6 +74,8 @@ void weft_thread_cancel(weft_thread *thread)
 {
 	struct weft__wakes wakes = { NULL, NULL };
 
+	if (weft__fork_has_lost(thread)) /* and perhaps its lock with it */
+		return;
 	weft__cancel_mark(thread);
 	weft__sys_heavy_barrier(); /* CANCEL */
 	weft__cancel_claim(thread, &wakes);
@@ -84,6 +87,8 @@ void weft__cancel_scope(weft_scope *scope, struct weft__wakes *wakes)
 	struct weft_thread *thread = scope->thread;
 	const weft_scope *covered;
 
+	if (weft__fork_has_lost(thread))
+		return;
 	/* One section with the barrier: once it is over the scope may be left, and the thread
 	 * end. */
 	weft__spin_lock(&thread->cancel_lock);
@@ -105,6 +110,12 @@ void weft_scope_cancel(weft_scope *scope)
 
 	weft__cancel_scope(scope, &wakes);
 	weft__wakes_ready(&wakes);
+}
+
+void weft__cancel_forked(struct weft_thread *self)
+{
+	self->cancel_lock = 0;
+	sum_up(self);
 }
 
 void weft__cancel_undo(struct weft_thread *self)

@@ -78,6 +78,10 @@ void weft__cancel_scope(struct weft_scope *scope, struct weft__wakes *wakes);
 /* The thread as a whole is no longer cancelled; by itself. */
 void weft__cancel_undo(struct weft_thread *self);
 
+/* In fork's child: whoever was cancelling the thread is lost, with the lock. It is cancelled if
+ * that one had begun to. */
+void weft__cancel_forked(struct weft_thread *self);
+
 /* A record begins a new life / the thread's function has returned. */
 static inline void weft__cancel_begin(struct weft_thread *thread)
 {

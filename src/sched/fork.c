@@ -14,6 +14,8 @@
  *   - Threads are lost by their ids: all up to the highest given out; the caller gets a new one. A
  *     claim of a lost thread fails (park.c), so a lock that such a thread waits for goes to the
  *     next one, and nothing can put it into a queue.
+ *   - The caller's scopes, shields and clean-up are its own and stay; its group has no other member
+ *     left, and other groups count theirs out (group.c).
  *   - Locks of the engine that may have been held are free, and what they guard is begun anew:
  *     lists, not counted on to be whole.
  *
@@ -37,7 +39,9 @@
 
 #include "base/panic.h"
 #include "mem/stack.h"
+#include "sched/cancel.h"
 #include "sched/enter.h"
+#include "sched/group.h"
 #include "sched/slot.h"
 #include "sched/user.h"
 #include "sys/spin.h"
@@ -236,6 +240,8 @@ static void in_child(void)
 	if (self == NULL)
 		return;
 	atomic_store_relaxed(&self->id, self->is_loop ? 0 : weft__thread_id_next(1));
+	weft__cancel_forked(self);
+	weft__group_forked(self);
 	if (is_user_level)
 		renew_sched(self);
 	else

@@ -15,6 +15,9 @@
  * last access of a thread that leaves is its unlock. Those that it claimed do not run before it
  * makes them ready, afterwards, and it does not touch the group for that.
  *
+ * In fork's child the members are lost, all but the thread that forked. Whoever is first to lock
+ * the group there counts them out.
+ *
  * One barrier serves all that are cancelled together (cancel.h).
  */
 #include <weft/group.h>
@@ -22,8 +25,33 @@
 #include <weft/time.h>
 
 #include "sched/cancel.h"
+#include "sched/fork.h"
 #include "sched/group.h"
 #include "sched/waitq.h"
+
+static void lock_group(weft_group *group)
+{
+	weft__waitq_lock(&group->waiters);
+	if (unlikely(group->fork_count != weft__fork_count)) {
+		group->fork_count = weft__fork_count;
+		group->count = 0;
+		group->first = NULL;
+	}
+}
+
+void weft__group_forked(struct weft_thread *self)
+{
+	weft_group *group = self->group;
+
+	if (group == NULL)
+		return;
+	group->waiters = (weft__waitq){ 0 };
+	group->fork_count = weft__fork_count;
+	group->count = 1;
+	group->first = self;
+	self->member_next = NULL;
+	self->member_prev = NULL;
+}
 
 /* With the lock held. */
 static void cancel_all(weft_group *group, struct weft__wakes *wakes)
@@ -45,7 +73,7 @@ void weft__group_enter(struct weft_thread *self)
 	weft_group *group = self->group;
 	struct weft_thread *next;
 
-	weft__waitq_lock(&group->waiters);
+	lock_group(group);
 	next = group->first;
 	self->member_next = next;
 	self->member_prev = NULL;
@@ -78,7 +106,7 @@ void weft__group_leave(struct weft_thread *self, int result)
 	weft_group *group = self->group;
 	struct weft__wakes wakes = { NULL, NULL };
 
-	weft__waitq_lock(&group->waiters);
+	lock_group(group);
 	unlink_member(group, self);
 	self->group = NULL;
 	if (self->out_result != NULL)
@@ -100,12 +128,12 @@ int weft_group_spawn(weft_group *group, weft_function *function, void *arg,
 	struct weft__wakes wakes = { NULL, NULL };
 	int error;
 
-	weft__waitq_lock(&group->waiters);
+	lock_group(group);
 	group->count++;
 	weft__waitq_unlock(&group->waiters);
 	error = weft__thread_spawn(&birth, options, NULL);
 	if (error < 0) {
-		weft__waitq_lock(&group->waiters);
+		lock_group(group);
 		count_down(group, &wakes);
 		weft__waitq_unlock(&group->waiters);
 		weft__wakes_ready(&wakes);
@@ -117,7 +145,7 @@ void weft_group_cancel(weft_group *group)
 {
 	struct weft__wakes wakes = { NULL, NULL };
 
-	weft__waitq_lock(&group->waiters);
+	lock_group(group);
 	cancel_all(group, &wakes);
 	weft__waitq_unlock(&group->waiters);
 	weft__wakes_ready(&wakes);
@@ -136,7 +164,7 @@ static int await_end(weft_group *group, bool firmly, int64_t deadline_ns)
 	int code;
 
 	for (;;) {
-		weft__waitq_lock(&group->waiters);
+		lock_group(group);
 		if (group->count == 0)
 			return 0;
 		if (firmly)

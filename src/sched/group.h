@@ -10,6 +10,8 @@ void weft__defers_run(struct weft_thread *self);
 
 void weft__group_enter(struct weft_thread *self);
 void weft__group_leave(struct weft_thread *self, int result);
+/* In fork's child: of its group it alone is left. */
+void weft__group_forked(struct weft_thread *self);
 
 /* The thread itself, before its function / when nothing of the program's runs on it any more. */
 static inline void weft__group_begin(struct weft_thread *self)

@@ -3,6 +3,8 @@
 
 #include <weft/cancel.h>
 
+#include "sched/thread.h"
+
 /* ---- one processor: the order is the test's */
 
 static int wait_for_ever(void *arg)
@@ -285,6 +287,31 @@ static void leaving_out_of_order_is_named(void **state)
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
 }
 
+/* In fork's child whoever was in the middle of cancelling is lost, and its lock is free. */
+static int fork_while_cancelled(void *arg)
+{
+	struct weft_thread *self = weft_thread_self();
+	int status = -1;
+	pid_t child;
+
+	(void)arg;
+	self->cancel_lock = 1;
+	child = fork();
+	if (child == 0) {
+		weft_scope scope;
+
+		alarm(20); /* of a child that hangs */
+		weft_scope_enter(&scope, WEFT_FOREVER);
+		weft_scope_cancel(&scope);
+		_exit(weft_scope_leave(&scope) == -ECANCELED && weft_cancelled() == 0 ? 3 : 1);
+	}
+	self->cancel_lock = 0;
+	check(waitpid(child, &status, 0) == child);
+	check(WIFEXITED(status) && WEXITSTATUS(status) == 3);
+	return 0;
+}
+SCENARIO(fork_while_cancelled)
+
 /* ---- crowds: permits are given and waits cancelled at random; none is lost or doubled */
 
 #define ROUNDS 3000
@@ -374,6 +401,7 @@ int main(void)
 		cmocka_unit_test(test_a_shield_covers_from_others),
 		cmocka_unit_test(a_kernel_thread_too),
 		cmocka_unit_test(leaving_out_of_order_is_named),
+		cmocka_unit_test(test_fork_while_cancelled),
 		cmocka_unit_test(nothing_is_lost_or_doubled),
 	};
 

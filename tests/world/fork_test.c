@@ -9,6 +9,9 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include <weft/cancel.h>
+#include <weft/group.h>
+
 #include "world.h"
 
 #define CHILDREN 8
@@ -492,6 +495,73 @@ static void the_parent_does_not_notice(void **state)
 	world_run_both(fork_in_several, NULL);
 }
 
+/* ---- scopes and groups */
+
+struct family {
+	weft_group group;
+	weft_sem never, about;
+};
+
+static int wait_in_family(void *arg)
+{
+	struct family *family = arg;
+
+	weft_sem_wake(&family->about);
+	return weft_sem_wait(&family->never);
+}
+
+static void end_family_in_child(struct family *family, weft_thread *other, weft_scope *scope)
+{
+	weft_sem none = WEFT_SEM_INIT(0);
+	int sum = 0;
+
+	/* The members are lost: nobody is waited for. */
+	weft_thread_cancel(other);
+	weft_group_cancel(&family->group);
+	check(weft_group_join(&family->group) == -ECANCELED);
+	check(weft_group_spawn(&family->group, add_one, &sum, NULL, NULL) == 0);
+	check(weft_group_join(&family->group) == 0 && sum == 1);
+	/* The scope is as it was. */
+	check(weft_cancelled() == 0);
+	weft_scope_cancel(scope);
+	check(weft_sem_wait(&none) == -ECANCELED);
+	check(weft_scope_leave(scope) == -ECANCELED && weft_cancelled() == 0);
+}
+
+static int fork_in_a_family(void *arg)
+{
+	struct family family = { 0 };
+	weft_thread *other;
+	weft_scope scope;
+	pid_t child;
+
+	(void)arg;
+	other = world_start(wait_in_family, &family);
+	for (int i = 0; i < 3; i++)
+		check(weft_group_spawn(&family.group, wait_in_family, &family, NULL, NULL) == 0);
+	for (int i = 0; i < 4; i++)
+		weft_sem_wait(&family.about);
+	weft_scope_enter(&scope, WEFT_FOREVER);
+	child = fork();
+	if (child == 0) {
+		end_family_in_child(&family, other, &scope);
+		_exit(3);
+	}
+	check(world_reap(child) == 3);
+	check(weft_scope_leave(&scope) == 0);
+	weft_group_cancel(&family.group);
+	check(weft_group_join(&family.group) == -ECANCELED);
+	weft_thread_cancel(other);
+	check(world_finish(other) == -ECANCELED);
+	return 0;
+}
+
+static void scopes_stay_and_groups_lose_the_lost(void **state)
+{
+	(void)state;
+	world_run_both(fork_in_a_family, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -501,6 +571,7 @@ int main(void)
 		world_case(clear_child_tid_and_the_robust_list_stay_the_carrier_s),
 		world_case(no_other_thread_goes_on_in_the_child),
 		world_case(the_child_ends_when_its_threads_have),
+		world_case(scopes_stay_and_groups_lose_the_lost),
 		world_case(the_parent_does_not_notice),
 	};
 
