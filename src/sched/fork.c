@@ -239,6 +239,7 @@ static void in_child(void)
 		events->forked();
 	if (self == NULL)
 		return;
+	clear_waitq(&self->joiners); /* who was about to join it is lost too */
 	atomic_store_relaxed(&self->id, self->is_loop ? 0 : weft__thread_id_next(1));
 	weft__cancel_forked(self);
 	weft__group_forked(self);

@@ -312,6 +312,68 @@ static int fork_while_cancelled(void *arg)
 }
 SCENARIO(fork_while_cancelled)
 
+/* ---- fork, while others are about to do something to the thread that calls it */
+
+/* Whether a child that does this ends with 0. */
+static bool child_ends(int (*deed)(void))
+{
+	pid_t child = fork();
+	int status;
+
+	if (child == 0) {
+		alarm(10);
+		_exit(deed());
+	}
+	return waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static int use_a_scope(void)
+{
+	weft_scope scope;
+
+	weft_scope_enter(&scope, WEFT_FOREVER);
+	return weft_scope_leave(&scope);
+}
+
+static void a_child_does_not_wait_for_who_cancels_it(void **state)
+{
+	struct weft_thread *self = weft__self();
+
+	(void)state;
+	self->cancel_lock = 1;
+	assert_true(child_ends(use_a_scope));
+	self->cancel_lock = 0;
+}
+
+static int exit_thread(void)
+{
+	weft_thread_exit(0);
+}
+
+static int fork_as_a_member(void *group)
+{
+	struct weft_thread *self = weft__self();
+	weft__waitq *waiters = &((weft_group *)group)->waiters;
+	bool ended;
+
+	weft__waitq_lock(waiters);
+	weft__waitq_lock(&self->joiners);
+	ended = child_ends(exit_thread);
+	weft__waitq_unlock(&self->joiners);
+	weft__waitq_unlock(waiters);
+	return ended ? 0 : -EIO;
+}
+
+static void a_child_does_not_wait_for_its_group_or_joiner(void **state)
+{
+	const weft_thread_options kernel = { .kind = WEFT_KERNEL };
+	weft_group group = WEFT_GROUP_INIT;
+
+	(void)state;
+	assert_int_equal(weft_group_spawn(&group, fork_as_a_member, &group, &kernel, NULL), 0);
+	assert_int_equal(weft_group_join(&group), 0);
+}
+
 /* ---- crowds: permits are given and waits cancelled at random; none is lost or doubled */
 
 #define ROUNDS 3000
@@ -402,6 +464,8 @@ int main(void)
 		cmocka_unit_test(a_kernel_thread_too),
 		cmocka_unit_test(leaving_out_of_order_is_named),
 		cmocka_unit_test(test_fork_while_cancelled),
+		cmocka_unit_test(a_child_does_not_wait_for_who_cancels_it),
+		cmocka_unit_test(a_child_does_not_wait_for_its_group_or_joiner),
 		cmocka_unit_test(nothing_is_lost_or_doubled),
 	};
 
