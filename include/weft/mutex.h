@@ -42,14 +42,12 @@ typedef struct weft__waitq {
 } weft__waitq;
 
 typedef struct weft_mutex {
-	uint32_t word; /* WEFT__MUTEX_… bits */
-	/* the holder's, as the next two: when it was last granted; see mutex.c */
-	uint16_t turn;
-	uint8_t looks, owed;
+	uint32_t word;        /* WEFT__MUTEX_… bits */
+	uint16_t turn, looks; /* the holder's: when it was last granted; see mutex.c */
 	weft__waitq waiters;
 } weft_mutex;
 
-#define WEFT_MUTEX_INIT { 0, 0, 0, 0, { 0, 0, 0 } }
+#define WEFT_MUTEX_INIT { 0, 0, 0, { 0, 0, 0 } }
 
 #define WEFT__MUTEX_LOCKED UINT32_C(1)
 #define WEFT__MUTEX_WAITED UINT32_C(2)

@@ -40,6 +40,10 @@
  *   A is WOKEN; its deadline passes, or it is cancelled, and it leaves; B is never woken.
  *	No: A was claimed, so it competes. It takes the mutex, and its unlock looks for B; or it is
  *	beaten, clears WOKEN, and the unlock of whoever beat it looks.
+ *   A is WOKEN and has not yet run; a thread that holds the mutex forks. In the child A is lost,
+ *   and nobody clears WOKEN.
+ *	No: beside the count of looks stands how many forks there had been when WOKEN was set. One
+ *	of before the last is not heeded, and goes with the next unlock that finds it.
  *
  * The memory may go away as soon as the next holder could give it away: the last access of an
  * unlock is the one that frees the word. After a grant the grantee waits for the unlocker to be off
@@ -57,6 +61,7 @@
 #include <weft/time.h>
 
 #include "base/panic.h"
+#include "sched/fork.h"
 #include "sched/thread.h"
 #include "sched/waitq.h"
 #include "sync/wait.h"
@@ -68,7 +73,22 @@
 #define LOOK_EVERY 128 /* a few us of short sections */
 #define SPIN_ROUNDS 40 /* about 1 us: longer than a short section, shorter than a wake-up */
 
+/* `looks`: their count, modulo LOOK_EVERY; OWED; and from FORK on how many forks there had been. */
+#define OWED LOOK_EVERY
+#define FORK (2 * OWED)
+
 enum { COMPETE, GRANTED };
+
+static uint16_t forks_in_looks(void)
+{
+	return (uint16_t)(weft__fork_count * FORK);
+}
+
+/* The holder. */
+static void set_owed(weft_mutex *mutex, bool is_owed)
+{
+	mutex->looks = (uint16_t)((mutex->looks & ~OWED) | (is_owed ? OWED : 0));
+}
 
 /* Waits a moment by looking, where the holder may be running: a scheduler of one processor runs us,
  * and so not him. */
@@ -134,7 +154,7 @@ int weft__mutex_lock_slow(weft_mutex *mutex, int64_t deadline_ns, bool is_open)
 		weft__waitq_lock(&mutex->waiters);
 		if (take_or_mark(mutex, woken)) {
 			if (woken)
-				mutex->owed = 0;
+				set_owed(mutex, false);
 			weft__waitq_unlock(&mutex->waiters);
 			return 0;
 		}
@@ -152,6 +172,20 @@ int weft__mutex_lock_slow(weft_mutex *mutex, int64_t deadline_ns, bool is_open)
 	return 0;
 }
 
+/* The holder: the word, but for a WOKEN of a thread that is lost. */
+static uint32_t heeded(const weft_mutex *mutex, uint32_t word)
+{
+	return (mutex->looks & ~(FORK - 1)) == forks_in_looks() ? word : word & ~WEFT__MUTEX_WOKEN;
+}
+
+static bool count_look(weft_mutex *mutex)
+{
+	const unsigned count = (mutex->looks + 1) & (LOOK_EVERY - 1);
+
+	mutex->looks = (uint16_t)((mutex->looks & ~(LOOK_EVERY - 1)) | count);
+	return count == 0;
+}
+
 static uint16_t turn_at(int64_t now_ns)
 {
 	return (uint16_t)(now_ns / TURN_UNIT_NS);
@@ -163,7 +197,7 @@ static uint16_t turn_at(int64_t now_ns)
 static bool is_due(const weft_mutex *mutex, const struct weft__waiter *waiter, bool is_other_woken,
 		   int64_t now_ns)
 {
-	if (mutex->owed && !is_other_woken)
+	if ((mutex->looks & OWED) && !is_other_woken)
 		return true;
 	return now_ns - waiter->since_ns >= FAIR_NS &&
 	       (mutex->turn == 0 || (uint16_t)(turn_at(now_ns) - mutex->turn) >= TURN_UNITS);
@@ -181,7 +215,8 @@ static bool pass_on(weft_mutex *mutex, struct weft__wakes *wakes)
 
 	weft__waitq_lock(queue);
 	now_ns = weft__waitq_is_empty(queue) ? 0 : weft__sys_now();
-	word = WEFT__MUTEX_LOCKED | (atomic_load_relaxed(&mutex->word) & WEFT__MUTEX_WOKEN);
+	word = heeded(mutex, atomic_load_relaxed(&mutex->word)) &
+	       (WEFT__MUTEX_LOCKED | WEFT__MUTEX_WOKEN);
 	is_other_woken = (word & WEFT__MUTEX_WOKEN) != 0;
 	while (!found && !weft__waitq_is_empty(queue)) {
 		code = is_due(mutex, queue->first, is_other_woken, now_ns) ? GRANTED : COMPETE;
@@ -189,11 +224,12 @@ static bool pass_on(weft_mutex *mutex, struct weft__wakes *wakes)
 			break;
 		found = weft__waitq_wake_one(queue, queue->first, code, wakes);
 	}
-	if (found && code == COMPETE)
+	if (found && code == COMPETE) {
 		word |= WEFT__MUTEX_WOKEN;
-	else if (found) {
+		mutex->looks = (uint16_t)(forks_in_looks() | (mutex->looks & (FORK - 1)));
+	} else if (found) {
 		mutex->turn = turn_at(now_ns);
-		mutex->owed = is_other_woken;
+		set_owed(mutex, is_other_woken);
 	}
 	if (!weft__waitq_is_empty(queue))
 		word |= WEFT__MUTEX_WAITED;
@@ -208,7 +244,7 @@ static bool is_to_look(weft_mutex *mutex, uint32_t word)
 {
 	if (!(word & WEFT__MUTEX_WAITED))
 		return false;
-	return !(word & WEFT__MUTEX_WOKEN) || ++mutex->looks % LOOK_EVERY == 0;
+	return !(heeded(mutex, word) & WEFT__MUTEX_WOKEN) || count_look(mutex);
 }
 
 void weft__mutex_unlock_slow(weft_mutex *mutex)
@@ -224,7 +260,8 @@ void weft__mutex_unlock_slow(weft_mutex *mutex)
 				break;
 			word = atomic_load_relaxed(&mutex->word);
 			/* UNLOCK */
-		} else if (atomic_cas_release(&mutex->word, &word, word & ~WEFT__MUTEX_LOCKED)) {
+		} else if (atomic_cas_release(&mutex->word, &word,
+					      heeded(mutex, word) & ~WEFT__MUTEX_LOCKED)) {
 			break;
 		}
 	}
@@ -237,6 +274,6 @@ void weft_mutex_fini(weft_mutex *mutex)
 
 	if (word & WEFT__MUTEX_LOCKED)
 		weft__panic("mutex %p: destroyed while held", (void *)mutex);
-	if (word != 0)
+	if (heeded(mutex, word) != 0)
 		weft__panic("mutex %p: destroyed while waited for", (void *)mutex);
 }

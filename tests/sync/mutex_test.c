@@ -397,9 +397,9 @@ static void fini_of_one_that_is_held(void *arg)
 	weft_mutex_fini(arg);
 }
 
-static void fini_of_one_that_is_competed_for(void *arg)
+static void fini_of_one_that_is_waited_for(void *arg)
 {
-	((weft_mutex *)arg)->word = WEFT__MUTEX_WOKEN;
+	((weft_mutex *)arg)->word = WEFT__MUTEX_WAITED;
 	weft_mutex_fini(arg);
 }
 
@@ -415,7 +415,7 @@ static void taking_away_what_is_used_stops_the_program(void **state)
 	last_words(fini_of_one_that_is_held, &mutex, said, sizeof said);
 	snprintf(expected, sizeof expected, "mutex %p: destroyed while held", (void *)&mutex);
 	assert_non_null(strstr(said, expected));
-	last_words(fini_of_one_that_is_competed_for, &mutex, said, sizeof said);
+	last_words(fini_of_one_that_is_waited_for, &mutex, said, sizeof said);
 	snprintf(expected, sizeof expected, "mutex %p: destroyed while waited for", (void *)&mutex);
 	assert_non_null(strstr(said, expected));
 }

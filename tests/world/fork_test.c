@@ -367,6 +367,68 @@ static void no_other_thread_goes_on_in_the_child(void **state)
 	assert_int_equal(weft_sched_destroy(lost.other), 0);
 }
 
+/* ---- a mutex that wakes a thread which is lost before it has run */
+static int lock_and_unlock(void *arg)
+{
+	check(weft_mutex_lock(arg) == 0);
+	weft_mutex_unlock(arg);
+	return 0;
+}
+
+static int contend_in_the_child(weft_mutex *mutex)
+{
+	weft_thread *thread;
+
+	weft_mutex_unlock(mutex);
+	check(weft_mutex_lock(mutex) == 0);
+	check(weft_thread_spawn(lock_and_unlock, mutex, NULL, &thread) == 0);
+	await_waiting(thread);
+	weft_mutex_unlock(mutex);
+	check(weft_thread_join_until(thread, weft_now() + WEFT_SECOND, NULL) == 0);
+	weft_mutex_fini(mutex);
+	return 3;
+}
+
+static int fork_while_one_is_woken(void *arg)
+{
+	static weft_mutex mutex = WEFT_MUTEX_INIT;
+	bool is_woken = false;
+	weft_thread *waiter;
+	pid_t child;
+
+	(void)arg;
+	while (!is_woken) {
+		check(weft_mutex_lock(&mutex) == 0);
+		check(weft_thread_spawn(lock_and_unlock, &mutex, NULL, &waiter) == 0);
+		await_waiting(waiter);
+		weft_preempt_disable();
+		weft_mutex_unlock(&mutex);
+		/* Held again, before the waiter has run; if it had not waited so long that it has
+		 * it now. */
+		if (weft_mutex_lock_try(&mutex) == 0) {
+			is_woken = true;
+			child = fork();
+			if (child == 0) {
+				weft_preempt_enable();
+				_exit(contend_in_the_child(&mutex));
+			}
+			weft_mutex_unlock(&mutex);
+		}
+		weft_preempt_enable();
+		check(weft_thread_join(waiter, NULL) == 0);
+	}
+	check(world_reap(child) == 3);
+	return 0;
+}
+
+static void a_mutex_does_not_wait_for_one_who_is_lost(void **state)
+{
+	(void)state;
+	assert_int_equal(weft_run(fork_while_one_is_woken, NULL,
+				  &(weft_sched_options){ .processors = 1 }),
+			 0);
+}
+
 /* ---- the child's thread goes on to its end */
 static int return_later(void *arg)
 {
@@ -570,6 +632,7 @@ int main(void)
 		world_case(the_child_of_a_foreign_thread_can_all),
 		world_case(clear_child_tid_and_the_robust_list_stay_the_carrier_s),
 		world_case(no_other_thread_goes_on_in_the_child),
+		world_case(a_mutex_does_not_wait_for_one_who_is_lost),
 		world_case(the_child_ends_when_its_threads_have),
 		world_case(scopes_stay_and_groups_lose_the_lost),
 		world_case(the_parent_does_not_notice),
