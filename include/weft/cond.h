@@ -3,7 +3,8 @@
  * Condition variable: threads wait, with a mutex held, until another says that something has
  * changed. All-zero is ready for use.
  * Wait in a loop that checks the condition: by the time a waiter has the mutex again others may
- * have run.
+ * have run. The memory may go away when every wait has returned: a thread that was woken still
+ * looks at it.
  *
  * Example:
  *

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Once: an initialisation that runs exactly once, whoever comes first; the others wait until it is
- * done. All-zero: not yet run.
+ * done. All-zero: not yet run. The memory may go away when every call has returned.
  *
  * Example:
  *

@@ -15,9 +15,10 @@
  *	   Somebody was quicker: then it is his
  *	5  park; leave all queues but the claimer's
  *
- * One lock at a time, so there is no order of locks to keep. Nobody has been shown the ticket
+ * One lock at a time, so there is no order of locks to keep. No queue has been shown the ticket
  * before 4, so in 2 it is as if the thread were not armed: what it does there is done by claiming
- * others alone (chan.h).
+ * others alone (chan.h). A cancellation may claim it from 1 on; a disarm overwrites that, for it is
+ * lasting, and a park answers it.
  *
  *   A sender comes to the first channel after 2 has looked there, finds nobody, and waits; this
  *   thread parks in all the queues.
