@@ -227,6 +227,16 @@ bad  select    -DWITHDRAWN_WINS
 bad  select    -DNOT_LEFT
 bad  select    -DLEFT_LATE
 bad  select    -DNOT_NUMBERED
+good group
+bad  group     -DCOUNT_LATE
+bad  group     -DENTER_BLIND
+bad  group     -DMARKED_AFTER
+bad  group     -DFAIL_SILENT
+bad  group     -DENDS_LISTED
+bad  group     -DCOUNT_UNLOCKED
+bad  group     -DLAST_SILENT
+bad  group     -DJOIN_LEAVES
+bad  group     -DCANCEL_SILENT
 long cancel
 long mutex     -DTRIES=4
 long select    -DSAME
@@ -348,7 +358,7 @@ while [ ${#waiting[@]} -gt 0 ]; do finish_oldest; done
 
 # What no good row of a model reaches.
 for model in park ownership handoff dislodge maker preempt stopped idle ended runqueue \
-	waitq cancel mutex cond chan select; do
+	waitq cancel mutex cond chan select group; do
 	sets=()
 	for dir in "$work"/*/; do
 		[ "$(cat "$dir/kind")" = good ] && [ "$(cat "$dir/model")" = "$model" ] && sets+=("$dir/unreached")
