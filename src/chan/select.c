@@ -164,7 +164,9 @@ static void leave_all(const struct select *select, const struct weft__select_wai
 	for (unsigned i = 0; i < select->count; i++) {
 		struct weft__select_wait *wait = &select->waits[i];
 
-		if (wait->has_entered && wait != claimed_by)
+		if (wait == claimed_by)
+			continue;
+		if (wait->has_entered)
 			wait->kind->leave(wait, select->self);
 		wait->has_entered = false;
 	}

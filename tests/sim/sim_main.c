@@ -2,8 +2,8 @@
 /*
  * weft-sim: scenarios on the simulated kernel, over many seeds; or one seed again, step by step.
  *
- * Each seed runs in a forked child, so all begin with the same memory at the same addresses
- * (address randomisation is switched off where the system allows it).
+ * Seeds run in forked children, so all begin with the same memory at the same addresses, but for
+ * malloc's (address randomisation is switched off where the system allows it).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,6 +23,8 @@
 #define SEEDS_DEFAULT 100
 #define FAILURES_MAX 5 /* of one scenario; then the next */
 #define MUST_FAIL_WITHIN 1000
+#define BATCH \
+	WEFT_SIM_BATCH /* seeds in one child; the build's: sanitizers keep variables of their own */
 
 static const char usage[] =
 	"usage: weft-sim SCENARIO|GROUP|all|list [--seeds N] [--first-seed S] [--trace]\n"
@@ -65,6 +67,22 @@ static void save(const struct scenario *scenario, const struct weft__sim_report 
 		       report->seed, report->failure, path, strerror(-rc));
 }
 
+/* The seed alone must fail as it did in its batch: that is what can be run again. */
+static void tell_failure(const struct scenario *scenario, const struct weft__sim_report *failed,
+			 bool is_first)
+{
+	struct weft__sim_report alone;
+
+	if (is_first)
+		lines_print(weft__sim_output(), stdout);
+	if (weft__sim_run_apart(failed->seed, &scenario->options, scenario->run, NULL, &alone) ==
+	    WEFT__SIM_PASSED)
+		printf("%s: seed %" PRIu64 ": alone it passes; it failed after others: %s\n",
+		       scenario->name, failed->seed, failed->failure);
+	else
+		save(scenario, &alone);
+}
+
 struct tally {
 	uint64_t seeds, failures, steps, switches;
 	double seconds;
@@ -77,21 +95,24 @@ static struct tally run_seeds(const struct scenario *scenario, const struct requ
 
 	if (scenario->must_fail && seeds < MUST_FAIL_WITHIN)
 		seeds = MUST_FAIL_WITHIN;
-	for (uint64_t i = 0; i < seeds && tally.failures < FAILURES_MAX; i++) {
-		struct weft__sim_report report;
+	while (tally.seeds < seeds && tally.failures < FAILURES_MAX) {
+		struct weft__sim_report reports[WEFT__SIM_BATCH_MAX];
+		uint64_t first = request->first_seed + tally.seeds, left = seeds - tally.seeds;
+		unsigned count = weft__sim_run_batch(first, left < BATCH ? (unsigned)left : BATCH,
+						     &scenario->options, scenario->run, NULL,
+						     reports);
 
-		tally.seeds++;
-		if (weft__sim_run_apart(request->first_seed + i, &scenario->options, scenario->run,
-					NULL, &report) != WEFT__SIM_PASSED) {
-			tally.failures++;
-			if (scenario->must_fail)
-				break;
-			save(scenario, &report);
-			if (tally.failures == 1)
-				lines_print(weft__sim_output(), stdout);
+		for (unsigned i = 0; i < count; i++) {
+			tally.seeds++;
+			tally.steps += reports[i].steps;
+			tally.switches += reports[i].switches;
 		}
-		tally.steps += report.steps;
-		tally.switches += report.switches;
+		if (reports[count - 1].outcome == WEFT__SIM_PASSED)
+			continue;
+		tally.failures++;
+		if (scenario->must_fail)
+			break;
+		tell_failure(scenario, &reports[count - 1], tally.failures == 1);
 	}
 	tally.seconds += seconds_now();
 	return tally;

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A run in a forked child: every seed begins with the same memory, and a crash ends the child
- * alone. The child tells its outcome in shared memory, and what it writes to standard error is kept
- * for whoever asks.
+ * Runs in a forked child: every seed begins with the same memory, and a crash ends the child alone.
+ * The child tells its outcomes in shared memory, and what it writes to standard error is kept for
+ * whoever asks.
+ *
+ * A fork costs more than most runs. So one child does a batch of them: before each it puts the
+ * program's own variables back to what they were at first, engine and simulator alike. What the C
+ * library keeps (malloc's heap) stays as the run before has left it, which shows in addresses only.
  */
 #include <errno.h>
 #include <signal.h>
@@ -17,8 +21,16 @@
 
 #define REAL_SECONDS_MAX 60
 
-static struct weft__sim_report *shared;
-static int said = -1; /* a memory file: the child's standard error */
+/* Where the program's variables begin and end: the linker's names. */
+extern char __data_start[], _end[];
+
+static struct weft__sim_report *shared; /* of the run that is under way */
+static struct {
+	unsigned ended; /* runs that have */
+	struct weft__sim_report reports[WEFT__SIM_BATCH_MAX];
+} * board;             /* shared with the child */
+static char *at_first; /* a copy of the variables, in a mapping of its own */
+static int said = -1;  /* a memory file: the child's standard error */
 static const char aborted[] = "aborted";
 
 static void on_signal(int number)
@@ -58,12 +70,14 @@ static void catch_signals(void)
 
 static void open_shared(void)
 {
-	if (shared != NULL)
+	if (board != NULL)
 		return;
-	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-		      0);
+	board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		     0);
+	at_first = mmap(NULL, (size_t)(_end - __data_start), PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	said = memfd_create("weft-sim", MFD_CLOEXEC);
-	if (shared == MAP_FAILED || said < 0)
+	if (board == MAP_FAILED || at_first == MAP_FAILED || said < 0)
 		weft__panic("the simulator has no memory: %s", strerror(errno));
 	/* A failed cmocka assertion aborts instead of jumping out of the run. */
 	setenv("CMOCKA_TEST_ABORT", "1", 1);
@@ -88,42 +102,78 @@ static void take_first_line(char *failure, size_t room)
 		snprintf(failure, room, "%.*s", length, text);
 }
 
-enum weft__sim_outcome weft__sim_run_apart(uint64_t seed, const struct weft__sim_options *options,
-					   void (*scenario)(void *), void *arg,
-					   struct weft__sim_report *out_report)
+/* In the child. A run that has not passed is the last. */
+static void run_batch(uint64_t seed, unsigned count, const struct weft__sim_options *options,
+		      void (*scenario)(void *), void *arg)
 {
+	const size_t bytes = (size_t)(_end - __data_start);
+
+	dup2(said, STDERR_FILENO);
+	catch_signals();
+	if (count > 1)
+		memcpy(at_first, __data_start, bytes);
+	for (unsigned i = 0; i < count; i++) {
+		if (i != 0)
+			memcpy(__data_start, at_first, bytes);
+		shared = &board->reports[i];
+		shared->seed = seed + i;
+		alarm(REAL_SECONDS_MAX);
+		weft__sim_run(seed + i, options, scenario, arg, shared);
+		board->ended = i + 1;
+		if (shared->outcome != WEFT__SIM_PASSED)
+			break;
+	}
+	fflush(stdout);
+	_exit((int)shared->outcome);
+}
+
+/* What a child that did not end well leaves in the report of its last run. */
+static void explain(struct weft__sim_report *report, int status)
+{
+	if (report->outcome == WEFT__SIM_PASSED) {
+		report->outcome = WEFT__SIM_FAILED;
+		snprintf(report->failure, sizeof report->failure, "the run ended with status %#x",
+			 (unsigned)status);
+	}
+	if (strcmp(report->failure, aborted) == 0)
+		take_first_line(report->failure, sizeof report->failure);
+}
+
+unsigned weft__sim_run_batch(uint64_t seed, unsigned count, const struct weft__sim_options *options,
+			     void (*scenario)(void *), void *arg,
+			     struct weft__sim_report *out_reports)
+{
+	unsigned ended;
 	int status;
 	pid_t child;
 
+	weft__assert(count != 0 && count <= WEFT__SIM_BATCH_MAX);
 	open_shared();
-	memset(shared, 0, sizeof *shared);
-	shared->seed = seed;
+	memset(board, 0, sizeof *board);
 	if (lseek(said, 0, SEEK_SET) < 0 || ftruncate(said, 0) < 0)
 		weft__panic("the simulator cannot empty its file: %s", strerror(errno));
 	fflush(stdout);
 	child = fork();
 	if (child < 0)
 		weft__panic("the simulator cannot fork: %s", strerror(errno));
-	if (child == 0) {
-		dup2(said, STDERR_FILENO);
-		catch_signals();
-		weft__sim_run(seed, options, scenario, arg, shared);
-		fflush(stdout);
-		_exit((int)shared->outcome);
-	}
+	if (child == 0)
+		run_batch(seed, count, options, scenario, arg);
 	while (waitpid(child, &status, 0) < 0)
 		if (errno != EINTR)
 			weft__panic("the simulator lost its child: %s", strerror(errno));
-	*out_report = *shared;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == WEFT__SIM_PASSED &&
-	    out_report->outcome == WEFT__SIM_PASSED)
-		return WEFT__SIM_PASSED;
-	if (out_report->outcome == WEFT__SIM_PASSED) {
-		out_report->outcome = WEFT__SIM_FAILED;
-		snprintf(out_report->failure, sizeof out_report->failure,
-			 "the run ended with status %#x", (unsigned)status);
-	}
-	if (strcmp(out_report->failure, aborted) == 0)
-		take_first_line(out_report->failure, sizeof out_report->failure);
+	ended = board->ended;
+	if (ended < count && (ended == 0 || board->reports[ended - 1].outcome == WEFT__SIM_PASSED))
+		ended++; /* the one that it died in */
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != WEFT__SIM_PASSED)
+		explain(&board->reports[ended - 1], status);
+	memcpy(out_reports, board->reports, ended * sizeof *out_reports);
+	return ended;
+}
+
+enum weft__sim_outcome weft__sim_run_apart(uint64_t seed, const struct weft__sim_options *options,
+					   void (*scenario)(void *), void *arg,
+					   struct weft__sim_report *out_report)
+{
+	weft__sim_run_batch(seed, 1, options, scenario, arg, out_report);
 	return out_report->outcome;
 }

@@ -76,6 +76,14 @@ enum weft__sim_outcome weft__sim_run_apart(uint64_t seed, const struct weft__sim
 					   void (*scenario)(void *), void *arg,
 					   struct weft__sim_report *out_report);
 
+/* Several seeds, in one child, each as if it were the first; ends with the first that does not
+ * pass.
+ * Returns how many reports there are. */
+#define WEFT__SIM_BATCH_MAX 64u
+unsigned weft__sim_run_batch(uint64_t seed, unsigned count, const struct weft__sim_options *options,
+			     void (*scenario)(void *), void *arg,
+			     struct weft__sim_report *out_reports);
+
 /* What the last failed child wrote to standard error. */
 const char *weft__sim_output(void);
 
