@@ -102,11 +102,12 @@ static int stand_in_line(void *arg)
 	check(weft_sem_wake(&line.sem) == 0);
 	check(finish(big) == 0);
 	check(line.count == 1);
-	check(weft_sem_wake_n(&line.sem, 6) == 0); /* both, and three are left */
+	check(weft_sem_wake_n(&line.sem, 4) == 0); /* both, and one is left: shown at once */
 	check(finish(small) == 0 && finish(last) == 0);
 	check(line.order[0] == 5 && line.count == 3);
-	check(weft_sem_wait_n_try(&line.sem, 4) == -EAGAIN);
-	check(weft_sem_wait_n_try(&line.sem, 3) == 0);
+	check(weft_sem_wait_n_try(&line.sem, 2) == -EAGAIN);
+	check(weft_sem_wait_try(&line.sem) == 0);
+	check(weft_sem_wait_try(&line.sem) == -EAGAIN);
 	return 0;
 }
 
