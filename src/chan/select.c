@@ -286,9 +286,12 @@ static int begin_and_run(struct select *select, weft_case *cases, int64_t deadli
 static weft__noinline int select_few(struct select *select, weft_case *cases, int64_t deadline_ns)
 {
 	struct weft__select_wait waits[FEW];
+	int code;
 
 	select->waits = waits;
-	return begin_and_run(select, cases, deadline_ns);
+	code = begin_and_run(select, cases, deadline_ns);
+	select->waits = NULL;
+	return code;
 }
 
 static weft__noinline int select_many(struct select *select, weft_case *cases, int64_t deadline_ns)
