@@ -19,6 +19,8 @@
  * the group there counts them out.
  *
  * One barrier serves all that are cancelled together (cancel.h).
+ *
+ * models/group.pml is this protocol, with the variants that fail.
  */
 #include <weft/group.h>
 

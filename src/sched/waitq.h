@@ -31,6 +31,8 @@
  * the lock, after which it is unlinked, and a waiter that timed out takes the lock before it
  * returns. A waiter whose claim was lost to its deadline is unlinked and passed over, so what is
  * given goes to the next.
+ *
+ * models/waitq.pml is this protocol, with the variants that fail.
  */
 #ifndef WEFT_SCHED_WAITQ_H
 #define WEFT_SCHED_WAITQ_H

@@ -25,6 +25,8 @@
  * (two queues' locks at once, and a wake without the mutex would have nowhere to move them).
  *
  * Order: through the mutex.
+ *
+ * models/cond.pml is this protocol, with the variants that fail.
  */
 #include <weft/cond.h>
 #include <weft/time.h>

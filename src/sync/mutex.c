@@ -55,6 +55,8 @@
  * running the grantee at once, in place of the unlocker, on his processor (measured: the unlocker,
  * who is ready and not in the queue, is stolen by an idle processor and competes; throughput the
  * same or less, the smallest share of 8 threads 0.5 instead of 0.8).
+ *
+ * models/mutex.pml is this protocol, with the variants that fail.
  */
 #include <weft/mutex.h>
 #include <weft/sched.h>

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the scenarios of cancellation share: a seat, in which one who waits shows his scope, and who
- * cancels it, once. Were that lost, the one would wait for ever, and the simulator finds it.
+ * cancels it, once. Were that lost, the one would wait for ever, and the simulator finds it. (But
+ * not a barrier that is missing, for the simulated machine is sequentially consistent: for that
+ * there are models/cancel.pml and the litmus programs of CANCEL.)
  */
 #ifndef WEFT_TEST_CANCEL_H
 #define WEFT_TEST_CANCEL_H
