@@ -35,6 +35,8 @@
  * need both); elements in a list of nodes (an allocation each); segments with fetch-and-add instead
  * of a lock (a select and a cancellation must take back a place that they hold: what that costs is
  * more than the lock, which is held for some ten instructions).
+ *
+ * models/chan.pml is this protocol, with the variants that fail.
  */
 #ifndef WEFT_CHAN_CHAN_H
 #define WEFT_CHAN_CHAN_H

@@ -48,6 +48,8 @@
  * Rejected: all locks at once, in the order of their addresses (many cases hold many locks);
  * claiming oneself under the lock and then the other there and then (saves nothing: it happens only
  * when two meet in 4).
+ *
+ * models/select.pml is this protocol, with the variants that fail.
  */
 #ifndef WEFT_CHAN_SELECT_H
 #define WEFT_CHAN_SELECT_H
