@@ -24,6 +24,11 @@
 /* Where the program's variables begin and end: the linker's names. */
 extern char __data_start[], _end[];
 
+static size_t variable_bytes(void)
+{
+	return (size_t)((uintptr_t)_end - (uintptr_t)__data_start);
+}
+
 static struct weft__sim_report *shared; /* of the run that is under way */
 static struct {
 	unsigned ended; /* runs that have */
@@ -74,8 +79,8 @@ static void open_shared(void)
 		return;
 	board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
 		     0);
-	at_first = mmap(NULL, (size_t)(_end - __data_start), PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	at_first = mmap(NULL, variable_bytes(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			-1, 0);
 	said = memfd_create("weft-sim", MFD_CLOEXEC);
 	if (board == MAP_FAILED || at_first == MAP_FAILED || said < 0)
 		weft__panic("the simulator has no memory: %s", strerror(errno));
@@ -106,7 +111,7 @@ static void take_first_line(char *failure, size_t room)
 static void run_batch(uint64_t seed, unsigned count, const struct weft__sim_options *options,
 		      void (*scenario)(void *), void *arg)
 {
-	const size_t bytes = (size_t)(_end - __data_start);
+	const size_t bytes = variable_bytes();
 
 	dup2(said, STDERR_FILENO);
 	catch_signals();
