@@ -35,12 +35,16 @@ static void close_chan(void *chan)
  * ended early. */
 static int send_line(weft_chan *chan, const char *text, size_t bytes)
 {
-	char *line = strndup(text, bytes);
+	char *line = malloc(bytes + 1);
 	weft_shield shield;
 	int failed;
 
+	if (line == NULL)
+		return -ENOMEM;
+	memcpy(line, text, bytes);
+	line[bytes] = '\0';
 	weft_shield_enter(&shield);
-	failed = line != NULL ? weft_chan_send(chan, &line) : -ENOMEM;
+	failed = weft_chan_send(chan, &line);
 	weft_shield_leave(&shield);
 	if (failed < 0)
 		free(line); /* it was not sent */

@@ -370,6 +370,9 @@ static void a_child_does_not_wait_for_its_group_or_joiner(void **state)
 	weft_group group = WEFT_GROUP_INIT;
 
 	(void)state;
+	/* The child's end is the process's, which leaves what belonged to the threads it lost. */
+	if (getenv("WEFT_SANITIZED") != NULL)
+		skip();
 	assert_int_equal(weft_group_spawn(&group, fork_as_a_member, &group, &kernel, NULL), 0);
 	assert_int_equal(weft_group_join(&group), 0);
 }
