@@ -64,238 +64,105 @@
 #include <weft/time.h>
 
 #include "base/panic.h"
-#include "sched/fork.h"
 #include "sched/thread.h"
 #include "sched/waitq.h"
 #include "sync/wait.h"
-#include "sys/sys.h"
 
 #define WRITER UINT32_C(1)
 #define WAITED UINT32_C(2)
-#define WOKEN UINT32_C(4)
-#define READER UINT32_C(8)
+#define READER UINT32_C(4)
+#define READERS (~(READER - 1))
 
-#define FAIR_NS WEFT_MS
-#define TURN_UNIT_NS 8192
-#define TURN_UNITS 6   /* about 50 us, as those of a mutex */
-#define LOOK_EVERY 128 /* a few us of short sections */
 #define SPIN_ROUNDS 40 /* about 1 us */
 
-/* `state`: OWED; and from FORK on how many forks there had been. */
-#define OWED 1
-#define FORK 2
-
 enum side { READ, WRITE };
-enum { GRANTED, COMPETE };
-
-/* What one that waits brings with it. */
-struct wait {
-	int64_t since_ns, deadline_ns;
-	bool is_open, is_woken;
-};
-
-/* ---- whom an unlock heeds */
-
-static uint8_t forks_in_state(void)
-{
-	return (uint8_t)(weft__fork_count * FORK);
-}
-
-/* The word, but for a WOKEN of a thread that is lost. */
-static uint32_t heeded(const weft_rwlock *lock, uint32_t word)
-{
-	if (!(word & WOKEN))
-		return word;
-	return (atomic_load_relaxed(&lock->state) & ~OWED) == forks_in_state() ? word
-									       : word & ~WOKEN;
-}
-
-/* Some that count at once may count as one. */
-static bool count_look(weft_rwlock *lock)
-{
-	uint8_t looks = (uint8_t)((atomic_load_relaxed(&lock->looks) + 1) % LOOK_EVERY);
-
-	atomic_store_relaxed(&lock->looks, looks);
-	return looks == 0;
-}
-
-static bool is_to_look(weft_rwlock *lock, uint32_t word)
-{
-	if (!(word & WAITED))
-		return false;
-	return !(heeded(lock, word) & WOKEN) || count_look(lock);
-}
 
 /* ---- with the queue's lock held */
 
-static void set_owed(weft_rwlock *lock, bool is_owed)
-{
-	atomic_store_relaxed(&lock->state,
-			     (uint8_t)((lock->state & ~OWED) | (is_owed ? OWED : 0)));
-}
-
-static struct weft__waiter *first_of(const weft_rwlock *lock, enum side side)
+static struct weft__waiter *first_writer(const weft_rwlock *lock)
 {
 	struct weft__waiter *waiter = lock->waiters.first;
 
-	while (waiter != NULL && waiter->tag != side)
+	while (waiter != NULL && waiter->tag != WRITE)
 		waiter = waiter->next;
 	return waiter;
 }
 
-static uint16_t turn_at(int64_t now_ns)
+static void forget_if_empty(weft_rwlock *lock)
 {
-	return (uint16_t)(now_ns / TURN_UNIT_NS);
+	if (weft__waitq_is_empty(&lock->waiters) && (atomic_load_relaxed(&lock->word) & WAITED))
+		atomic_add_relaxed(&lock->word, -WAITED);
 }
 
-/* Whether the first that waits is to be granted the lock. `turn` wraps, as that of a mutex. */
-static bool is_due(const weft_rwlock *lock, bool is_other_woken, int64_t now_ns)
+/* A claimed one that still runs does not return before we have left the queue (wait.h), so it is
+ * counted in time. */
+static bool let_reader_in(weft_rwlock *lock, struct weft__waiter *waiter, struct weft__wakes *wakes)
 {
-	if ((lock->state & OWED) && !is_other_woken)
-		return true;
-	return now_ns - lock->waiters.first->since_ns >= FAIR_NS &&
-	       (lock->turn == 0 || (uint16_t)(turn_at(now_ns) - lock->turn) >= TURN_UNITS);
+	if (!weft__waitq_wake_one(&lock->waiters, waiter, 0, wakes))
+		return false;
+	atomic_add_relaxed(&lock->word, READER);
+	return true;
 }
 
-/* All readers that wait, wherever they stand. Returns how many. */
-static uint32_t wake_readers(weft_rwlock *lock, int code, struct weft__wakes *wakes)
+/* While no writer has it: the readers at the front; if there are none, and nobody reads, the
+ * writer. */
+static void let_in(weft_rwlock *lock, struct weft__wakes *wakes)
 {
-	struct weft__waiter *waiter, *next;
-	uint32_t readers = 0;
+	struct weft__waiter *first;
 
-	for (waiter = lock->waiters.first; waiter != NULL; waiter = next) {
-		next = waiter->next;
-		if (waiter->tag == READ)
-			readers += weft__waitq_wake_one(&lock->waiters, waiter, code, wakes);
-	}
-	return readers;
-}
-
-/* Takes off the queue who is next: all readers, or a writer. Returns what they have of the word if
- * they are granted it; 0: the first could not be claimed, and is gone. */
-static uint32_t wake_next(weft_rwlock *lock, uint32_t mine, int code, struct weft__wakes *wakes)
-{
-	struct weft__waiter *first = lock->waiters.first;
-	const bool is_reader = first->tag == READ;
-	uint32_t readers;
-
-	if (is_reader || (code == COMPETE && mine == WRITER)) {
-		readers = wake_readers(lock, code, wakes);
-		if (readers != 0 || is_reader)
-			return readers * READER;
-	}
-	return weft__waitq_wake_one(&lock->waiters, first, code, wakes) ? WRITER : 0;
-}
-
-/* The writer or the last reader, whose part of the word is `mine`. True: others have it now. */
-static bool pass_on(weft_rwlock *lock, uint32_t mine, struct weft__wakes *wakes)
-{
-	struct weft__waitq *queue = &lock->waiters;
-	const uint32_t word = atomic_load_relaxed(&lock->word);
-	const bool is_other_woken = (heeded(lock, word) & WOKEN) != 0;
-	const int64_t now_ns = weft__waitq_is_empty(queue) ? 0 : weft__sys_now();
-	uint32_t theirs = 0, change = 0;
-	int code = COMPETE;
-
-	while (theirs == 0 && !weft__waitq_is_empty(queue)) {
-		code = is_due(lock, is_other_woken, now_ns) ? GRANTED : COMPETE;
-		if (code == COMPETE && is_other_woken)
+	while ((first = lock->waiters.first) != NULL) {
+		if (first->tag == READ) {
+			let_reader_in(lock, first, wakes);
+			continue;
+		}
+		if (atomic_load_relaxed(&lock->word) & READERS)
 			break;
-		theirs = wake_next(lock, mine, code, wakes);
+		if (weft__waitq_wake_one(&lock->waiters, first, 0, wakes)) {
+			atomic_add_relaxed(&lock->word, WRITER);
+			break;
+		}
 	}
-	if (theirs != 0 && code == GRANTED) {
-		change = theirs - mine;
-		lock->turn = turn_at(now_ns);
-		set_owed(lock, is_other_woken);
-	} else if (theirs != 0) {
-		change = word & WOKEN ? 0 : WOKEN;
-		atomic_store_relaxed(&lock->state,
-				     (uint8_t)(forks_in_state() | (lock->state & OWED)));
-	}
-	if (weft__waitq_is_empty(queue) && (word & WAITED))
-		change -= WAITED;
-	/* In one step: a guest reads where it sees neither WRITER nor WAITED. */
-	atomic_add_acq_rel(&lock->word, change); /* PHASE */
-	return theirs != 0 && code == GRANTED;
-}
-
-/* One that has been beaten has its old place. */
-static void enqueue(weft_rwlock *lock, struct weft__waiter *waiter, enum side side,
-		    const struct wait *wait)
-{
-	struct weft__waitq *queue = &lock->waiters;
-	struct weft_thread *self = weft__self();
-
-	if (wait->is_open && wait->is_woken)
-		weft__waitq_add_front(queue, waiter, self);
-	else if (wait->is_open)
-		weft__waitq_add(queue, waiter, self);
-	else if (wait->is_woken)
-		weft__waitq_add_front_firm(queue, waiter, self);
-	else
-		weft__waitq_add_firm(queue, waiter, self);
-	waiter->tag = side;
-	waiter->since_ns = wait->since_ns;
+	forget_if_empty(lock);
 }
 
 /* ---- waiting */
 
-/* With the queue's lock held: where no writer has the lock, those that no writer keeps out. */
-static void wake_front_readers(weft_rwlock *lock, struct weft__wakes *wakes)
+static int wait(weft_rwlock *lock, struct weft__waiter *waiter, int64_t deadline_ns)
 {
-	const uint32_t word = atomic_load_relaxed(&lock->word);
-	struct weft__waiter *first;
-
-	while (!(word & WRITER) && (first = lock->waiters.first) != NULL && first->tag == READ)
-		weft__waitq_wake_one(&lock->waiters, first, COMPETE, wakes);
-	if (weft__waitq_is_empty(&lock->waiters) && (word & WAITED))
-		atomic_add_relaxed(&lock->word, -WAITED);
-}
-
-static void give_up(weft_rwlock *lock)
-{
+	int code = weft__waitq_park(&lock->waiters, waiter,
+				    waiter->tag == READ ? "read lock" : "write lock", deadline_ns);
 	struct weft__wakes wakes = { 0 };
 
+	if (likely(code == 0)) {
+		weft__sync_settle(&lock->waiters);
+		return 0;
+	}
 	weft__waitq_lock(&lock->waiters);
-	wake_front_readers(lock, &wakes);
+	if (!(atomic_load_relaxed(&lock->word) & WRITER))
+		let_in(lock, &wakes);
 	weft__waitq_unlock(&lock->waiters);
 	weft__wakes_ready(&wakes);
+	return code;
 }
 
-/* Takes the lock, or what it needs, and goes into the queue. True: taken. With the queue's lock
- * held, which it keeps. */
-typedef bool enter_function(weft_rwlock *lock, struct weft__waiter *waiter, const struct wait *wait,
-		   struct weft__wakes *wakes);
-
-static int enter_or_wait(weft_rwlock *lock, enter_function *enter, const char *reason, int64_t deadline_ns,
-			 bool is_open)
+/* With the queue's lock held, which it releases; the word as this side left it. */
+static int enqueue_and_wait(weft_rwlock *lock, enum side side, uint32_t word, int64_t deadline_ns,
+			    bool is_open)
 {
-	struct wait wait = { weft__sys_now(), deadline_ns, is_open, false };
+	struct weft_thread *self = weft__self();
+	struct weft__wakes wakes = { 0 };
 	struct weft__waiter waiter;
-	int code;
 
-	for (;;) {
-		struct weft__wakes wakes = { 0 };
-		bool taken;
-
-		weft__waitq_lock(&lock->waiters);
-		taken = enter(lock, &waiter, &wait, &wakes);
-		if (taken && wait.is_woken)
-			set_owed(lock, false);
-		weft__waitq_unlock(&lock->waiters);
-		weft__wakes_ready(&wakes);
-		if (taken)
-			return 0;
-		code = weft__waitq_park(&lock->waiters, &waiter, reason, deadline_ns);
-		if (code != COMPETE)
-			break;
-		wait.is_woken = true;
-	}
-	if (unlikely(code != GRANTED))
-		give_up(lock);
+	if (is_open)
+		weft__waitq_add(&lock->waiters, &waiter, self);
 	else
-		weft__sync_settle(&lock->waiters);
-	return code;
+		weft__waitq_add_firm(&lock->waiters, &waiter, self);
+	waiter.tag = side;
+	if (!(word & WRITER))
+		let_in(lock, &wakes);
+	weft__waitq_unlock(&lock->waiters);
+	weft__wakes_ready(&wakes);
+	return wait(lock, &waiter, deadline_ns);
 }
 
 /* Waiting by looking is for where the holder may be running. */
@@ -307,12 +174,6 @@ static int spin_rounds(void)
 }
 
 /* ---- readers */
-
-/* Nobody has it, or none but readers and nobody waits. */
-static bool is_readable(uint32_t word)
-{
-	return !(word & WRITER) && (!(word & WAITED) || word < READER);
-}
 
 /* A guest. True: it reads. */
 static bool spin_to_read(weft_rwlock *lock)
@@ -329,87 +190,41 @@ static bool spin_to_read(weft_rwlock *lock)
 	return false;
 }
 
-/* One that was woken, and is not counted. */
-static bool compete_to_read(weft_rwlock *lock, struct weft__waiter *waiter, const struct wait *wait,
-			    struct weft__wakes *wakes)
+/* A guest. */
+static weft__noinline int read_slow(weft_rwlock *lock, int64_t deadline_ns, bool is_open)
 {
-	uint32_t word = atomic_load_relaxed(&lock->word), next;
+	uint32_t word, next;
 
-	do {
-		next = (word & WRITER ? word | WAITED : word + READER) & ~WOKEN;
-	} while (!atomic_cas_acquire(&lock->word, &word, next)); /* PHASE */
-	if (word & WRITER)
-		enqueue(lock, waiter, READ, wait);
-	else
-		wake_front_readers(lock, wakes);
-	return !(word & WRITER);
-}
-
-/* A guest where readers are in, and a writer waits: it leaves as a reader does. False: no writer
- * waits any more, and it stays. */
-static bool leave_and_enqueue(weft_rwlock *lock, struct weft__waiter *waiter,
-			      const struct wait *wait, struct weft__wakes *wakes)
-{
-	uint32_t word = atomic_load_acquire(&lock->word); /* PHASE */
-	uint32_t mine = READER;
-
-	/* The last; so it is in the queue only after its look there. */
-	if (word < 2 * READER) {
-		if (pass_on(lock, READER, wakes))
-			mine = 0;
-		else if (!(heeded(lock, atomic_load_relaxed(&lock->word)) & (WOKEN | WAITED)))
-			return false;
-	}
-	word = atomic_load_relaxed(&lock->word);
-	while (!atomic_cas_acq_rel(&lock->word, &word, (word - mine) | WAITED)) /* PHASE */
-		;
-	enqueue(lock, waiter, READ, wait);
-	return true;
-}
-
-static bool enter_to_read(weft_rwlock *lock, struct weft__waiter *waiter, const struct wait *wait,
-			  struct weft__wakes *wakes)
-{
-	uint32_t word;
-
-	if (wait->is_woken)
-		return compete_to_read(lock, waiter, wait, wakes);
+	if (spin_to_read(lock))
+		return 0;
+	weft__waitq_lock(&lock->waiters);
 	word = atomic_load_acquire(&lock->word); /* PHASE */
-	while (word & WRITER)
-		/* PHASE */
-		if (atomic_cas_acq_rel(&lock->word, &word, (word - READER) | WAITED)) {
-			enqueue(lock, waiter, READ, wait);
-			return false;
+	do {
+		if (!(word & WRITER) && first_writer(lock) == NULL) {
+			weft__waitq_unlock(&lock->waiters);
+			return 0;
 		}
-	return first_of(lock, WRITE) == NULL || !leave_and_enqueue(lock, waiter, wait, wakes);
+		next = (word - READER) | WAITED;
+	} while (!atomic_cas_acquire(&lock->word, &word, next)); /* PHASE */
+	return enqueue_and_wait(lock, READ, next, deadline_ns, is_open);
 }
 
 int weft_rwlock_read_lock_try(weft_rwlock *lock)
 {
 	uint32_t word = atomic_load_relaxed(&lock->word);
 
-	while (is_readable(word))
+	while (!(word & (WRITER | WAITED)))
 		if (atomic_cas_acquire(&lock->word, &word, word + READER)) /* PHASE */
 			return 0;
 	return -EBUSY;
 }
 
-/* A guest, who found this word. */
-static weft__noinline int read_slow(weft_rwlock *lock, uint32_t word, int64_t deadline_ns,
-				    bool is_open)
-{
-	if (is_readable(word) || spin_to_read(lock))
-		return 0;
-	return enter_or_wait(lock, enter_to_read, "read lock", deadline_ns, is_open);
-}
-
 static int read_or_wait(weft_rwlock *lock, int64_t deadline_ns, bool is_open)
 {
-	uint32_t word = atomic_add_acq_rel(&lock->word, READER); /* PHASE */
-
-	if (likely(!(word & (WRITER | WAITED))))
+	/* PHASE */
+	if (likely(!(atomic_add_acq_rel(&lock->word, READER) & (WRITER | WAITED))))
 		return 0;
-	return read_slow(lock, word, deadline_ns, is_open);
+	return read_slow(lock, deadline_ns, is_open);
 }
 
 int weft_rwlock_read_lock(weft_rwlock *lock)
@@ -426,35 +241,46 @@ int weft_rwlock_read_lock_until(weft_rwlock *lock, int64_t deadline_ns)
 	return read_or_wait(lock, deadline_ns, true);
 }
 
-/* With the queue's lock taken. True: others have it now. */
-static bool look(weft_rwlock *lock, uint32_t mine, struct weft__wakes *wakes)
+/* The last reader, with the queue's lock held. True: it has given its place away. */
+static bool pass_on_reading(weft_rwlock *lock, struct weft__wakes *wakes)
 {
+	struct weft__waiter *first;
 	bool passed = false;
 
-	weft__waitq_lock(&lock->waiters);
-	/* PHASE: after the readers that left */
-	if (mine == WRITER || atomic_load_acquire(&lock->word) < 2 * READER)
-		passed = pass_on(lock, mine, wakes);
-	weft__waitq_unlock(&lock->waiters);
+	while ((first = lock->waiters.first) != NULL) {
+		if (first->tag == READ) {
+			passed |= let_reader_in(lock, first, wakes);
+		} else if (passed) {
+			break;
+		} else if (weft__waitq_wake_one(&lock->waiters, first, 0, wakes)) {
+			/* It may be a guest's moment, too: the count is not simply 1. */
+			atomic_add_relaxed(&lock->word, WRITER - READER);
+			return true;
+		}
+	}
+	if (passed)
+		atomic_add_relaxed(&lock->word, -READER);
 	return passed;
 }
 
-static weft__noinline void unlock_slow(weft_rwlock *lock, uint32_t mine)
+/* Somebody may wait. False: nobody does, and the word says so. */
+static bool leave_reading(weft_rwlock *lock)
 {
 	struct weft__wakes wakes = { 0 };
-	uint32_t word = atomic_load_relaxed(&lock->word);
+	uint32_t word;
+	bool left = false;
 
-	for (;;) {
-		if ((mine == WRITER || word < 2 * READER) && is_to_look(lock, word)) {
-			if (look(lock, mine, &wakes))
-				break;
-			word = atomic_load_relaxed(&lock->word);
-			/* PHASE */
-		} else if (atomic_cas_release(&lock->word, &word, heeded(lock, word) - mine)) {
-			break;
-		}
+	weft__waitq_lock(&lock->waiters);
+	word = atomic_load_relaxed(&lock->word);
+	while (!left && !weft__waitq_is_empty(&lock->waiters) && word >= 2 * READER)
+		left = atomic_cas_release(&lock->word, &word, word - READER); /* PHASE */
+	if (!left) {
+		left = pass_on_reading(lock, &wakes);
+		forget_if_empty(lock);
 	}
+	weft__waitq_unlock(&lock->waiters);
 	weft__wakes_ready(&wakes);
+	return left;
 }
 
 void weft_rwlock_read_unlock(weft_rwlock *lock)
@@ -465,20 +291,17 @@ void weft_rwlock_read_unlock(weft_rwlock *lock)
 		if (unlikely(word < READER))
 			weft__panic("rwlock %p is unlocked by a reader but nobody reads",
 				    (void *)lock);
-		if (unlikely(word & WAITED))
-			break;
-		if (likely(atomic_cas_release(&lock->word, &word, word - READER))) /* PHASE */
+		if (unlikely(word & WAITED)) {
+			if (leave_reading(lock))
+				return;
+			word = atomic_load_relaxed(&lock->word);
+		} else if (atomic_cas_release(&lock->word, &word, word - READER)) { /* PHASE */
 			return;
+		}
 	}
-	unlock_slow(lock, READER);
 }
 
 /* ---- writers */
-
-static bool is_free(uint32_t word)
-{
-	return word < READER && !(word & WRITER);
-}
 
 static bool spin_to_write(weft_rwlock *lock)
 {
@@ -487,46 +310,37 @@ static bool spin_to_write(weft_rwlock *lock)
 
 		if (word & WAITED)
 			return false;
-		if (is_free(word) && weft_rwlock_write_lock_try(lock) == 0)
+		if (word == 0 && weft_rwlock_write_lock_try(lock) == 0)
 			return true;
 		weft__arch_relax();
 	}
 	return false;
 }
 
-static bool enter_to_write(weft_rwlock *lock, struct weft__waiter *waiter, const struct wait *wait,
-			   struct weft__wakes *wakes)
-{
-	uint32_t word = atomic_load_relaxed(&lock->word), next;
-
-	(void)wakes;
-	do {
-		next = word | (is_free(word) ? WRITER : WAITED);
-		if (wait->is_woken)
-			next &= ~WOKEN;
-	} while (!atomic_cas_acquire(&lock->word, &word, next)); /* PHASE */
-	if (is_free(word))
-		return true;
-	enqueue(lock, waiter, WRITE, wait);
-	return false;
-}
-
 static weft__noinline int write_slow(weft_rwlock *lock, int64_t deadline_ns, bool is_open)
 {
+	uint32_t word, next;
+	bool taken;
+
 	if (spin_to_write(lock))
 		return 0;
-	return enter_or_wait(lock, enter_to_write, "write lock", deadline_ns, is_open);
+	weft__waitq_lock(&lock->waiters);
+	word = atomic_load_relaxed(&lock->word);
+	do {
+		taken = word <= WAITED && !(word & WRITER) && weft__waitq_is_empty(&lock->waiters);
+		next = taken ? WRITER : word | WAITED;
+	} while (!atomic_cas_acquire(&lock->word, &word, next)); /* PHASE */
+	if (!taken)
+		return enqueue_and_wait(lock, WRITE, next, deadline_ns, is_open);
+	weft__waitq_unlock(&lock->waiters);
+	return 0;
 }
 
 int weft_rwlock_write_lock_try(weft_rwlock *lock)
 {
-	uint32_t word = 0;
+	uint32_t nobody = 0;
 
-	do {
-		if (likely(atomic_cas_acquire(&lock->word, &word, word | WRITER))) /* PHASE */
-			return 0;
-	} while (is_free(word));
-	return -EBUSY;
+	return likely(atomic_cas_acquire(&lock->word, &nobody, WRITER)) ? 0 : -EBUSY; /* PHASE */
 }
 
 int weft_rwlock_write_lock(weft_rwlock *lock)
@@ -541,24 +355,59 @@ int weft_rwlock_write_lock_until(weft_rwlock *lock, int64_t deadline_ns)
 	return weft__sync_is_past(deadline_ns) ? -ETIMEDOUT : write_slow(lock, deadline_ns, true);
 }
 
+/* The writer, with the queue's lock held. True: others have it now. */
+static bool pass_on_writing(weft_rwlock *lock, struct weft__wakes *wakes)
+{
+	struct weft__waiter *waiter, *next;
+	uint32_t readers = 0;
+
+	for (waiter = lock->waiters.first; waiter != NULL; waiter = next) {
+		next = waiter->next;
+		if (waiter->tag == READ && let_reader_in(lock, waiter, wakes))
+			readers++;
+	}
+	if (readers != 0) {
+		atomic_sub_acq_rel(&lock->word, WRITER); /* PHASE */
+		return true;
+	}
+	return weft__waitq_wake(&lock->waiters, 0, wakes);
+}
+
+/* Somebody may wait. False: nobody does, and the word says so. */
+static bool leave_writing(weft_rwlock *lock)
+{
+	struct weft__wakes wakes = { 0 };
+	bool left;
+
+	weft__waitq_lock(&lock->waiters);
+	left = pass_on_writing(lock, &wakes);
+	forget_if_empty(lock);
+	weft__waitq_unlock(&lock->waiters);
+	weft__wakes_ready(&wakes);
+	return left;
+}
+
 void weft_rwlock_write_unlock(weft_rwlock *lock)
 {
-	uint32_t word = WRITER;
+	uint32_t word = atomic_load_relaxed(&lock->word);
 
-	if (likely(atomic_cas_release(&lock->word, &word, 0))) /* PHASE */
-		return;
-	if (unlikely(!(word & WRITER)))
-		weft__panic("rwlock %p is unlocked by a writer but nobody writes", (void *)lock);
-	unlock_slow(lock, WRITER);
+	for (;;) {
+		if (unlikely(!(word & WRITER)))
+			weft__panic("rwlock %p is unlocked by a writer but nobody writes",
+				    (void *)lock);
+		if (unlikely(word & WAITED)) {
+			if (leave_writing(lock))
+				return;
+			word = atomic_load_relaxed(&lock->word);
+		} else if (atomic_cas_release(&lock->word, &word, word & ~WRITER)) { /* PHASE */
+			return;
+		}
+	}
 }
 
 void weft_rwlock_fini(weft_rwlock *lock)
 {
-	uint32_t word = atomic_load_relaxed(&lock->word);
-
-	if (unlikely(!is_free(word)))
+	if (unlikely(atomic_load_relaxed(&lock->word) & (WRITER | READERS)))
 		weft__panic("rwlock %p: destroyed while held", (void *)lock);
-	if (unlikely(heeded(lock, word) & WOKEN))
-		weft__panic("rwlock %p: destroyed while waited for", (void *)lock);
 	weft__sync_fini(&lock->waiters, "rwlock", lock);
 }
