@@ -201,6 +201,9 @@ static weft__noinline int read_slow(weft_rwlock *lock, int64_t deadline_ns, bool
 	word = atomic_load_acquire(&lock->word); /* PHASE */
 	do {
 		if (!(word & WRITER) && first_writer(lock) == NULL) {
+			/* PHASE: once more, for what a failed exchange has seen it has not
+			 * acquired */
+			(void)atomic_load_acquire(&lock->word);
 			weft__waitq_unlock(&lock->waiters);
 			return 0;
 		}
