@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Threads: spawned in trees, joined, joined in time, detached; sleeps; blocking brackets. */
-#include <errno.h>
+/* Threads: spawned in trees, joined, joined in time, detached, cancelled; sleeps; blocking
+ * brackets. */
+#include "acts.h"
+
 #include <stdlib.h>
 #include <time.h>
-
-#include "stress.h"
 
 #define DEPTH_MAX 3
 
@@ -36,10 +36,7 @@ static weft_thread *spawn(struct actor *actor, int result, bool detached)
 	weft_thread *thread = NULL;
 
 	must(child != NULL);
-	child->actor = (struct actor){
-		((uint64_t)choose(actor, UINT32_MAX) << 32 | choose(actor, UINT32_MAX)) | 1,
-		actor->depth + 1
-	};
+	child->actor = (struct actor){ .random = some_random(actor), .depth = actor->depth + 1 };
 	child->result = result;
 	atomic_add_acq_rel(&begun, 1);
 	must(weft_thread_spawn(be_child, child, &options, detached ? NULL : &thread) == 0);
@@ -51,22 +48,37 @@ static void collect(struct actor *actor, weft_thread *thread, int expected)
 {
 	int64_t deadline_ns = soon(actor);
 	int result = expected - 1;
-	int code;
+	int code = -EBUSY;
+	weft_shield shield;
 
-	switch (choose(actor, 4)) {
+	if (choose(actor, 4) == 0) {
+		weft_thread_cancel(thread);
+		stress_add(STRESS_THREADS_CANCELLED, 1);
+	}
+	switch (choose(actor, 6)) {
 	case 0:
 		must(weft_thread_detach(thread) == 0);
 		return;
 	case 1:
+		code = weft_thread_join_try(thread, &result);
+		must(code == 0 || code == -EBUSY);
+		break;
+	case 2:
 		code = weft_thread_join_until(thread, deadline_ns, &result);
-		if (code == -ETIMEDOUT) {
-			must(weft_now() >= deadline_ns);
-			code = weft_thread_join(thread, &result);
-		}
+		ended_well(code, deadline_ns);
+		break;
+	case 3:
+		code = weft_thread_join(thread, &result);
+		ended_well(code, WEFT_FOREVER);
 		break;
 	default:
-		code = weft_thread_join(thread, &result);
 		break;
+	}
+	if (code != 0) {
+		must(result == expected - 1);
+		weft_shield_enter(&shield);
+		code = weft_thread_join(thread, &result);
+		weft_shield_leave(&shield);
 	}
 	must_be(code == 0 && result == expected, code);
 }
@@ -91,9 +103,8 @@ static void spawn_family(struct actor *actor)
 
 static void sleep_until(int64_t deadline_ns)
 {
-	must(weft_sleep_until(deadline_ns) == 0);
-	must(weft_now() >= deadline_ns);
-	stress_add(STRESS_SLEEPS, 1);
+	if (ended_well(weft_sleep_until(deadline_ns), WEFT_FOREVER))
+		must(weft_now() >= deadline_ns);
 }
 
 static void block(struct actor *actor)
@@ -106,17 +117,16 @@ static void block(struct actor *actor)
 		/* waits as ever, in between */
 		sleep_until(weft_now() + (int64_t)choose(actor, 100000));
 	weft_blocking_end();
-	stress_add(STRESS_BRACKETS, 1);
 }
 
 void threads_act(struct actor *actor)
 {
-	switch (choose(actor, 10)) {
+	switch (choose(actor, 8)) {
 	case 0:
 	case 1:
-	case 2:
 		spawn_family(actor);
 		break;
+	case 2:
 	case 3:
 		block(actor);
 		break;
@@ -131,7 +141,7 @@ void threads_act(struct actor *actor)
 	}
 }
 
-void threads_end(void)
+void threads_wait(void)
 {
 	while (atomic_load_acquire(&begun) != atomic_load_acquire(&ended))
 		weft_sleep(WEFT_MS);
