@@ -201,7 +201,7 @@ static int sleep_in_order(void *arg)
 {
 	struct sleeper sleepers[50];
 	weft_thread *threads[50];
-	int64_t start_ns = weft_now() + 5 * WEFT_MS;
+	int64_t start_ns = weft_now() + 200 * WEFT_MS; /* all sleep by then */
 	int count = 0;
 
 	for (int i = 0; i < 50; i++) {
