@@ -284,7 +284,9 @@ static void without_memory_what_was_there_stays(void **state)
 	pid_t child;
 
 	(void)state;
-	if (getenv("WEFT_SANITIZED") != NULL)
+	/* Sanitizers and the emulator take memory of their own that the limit would keep from
+	 * them. */
+	if (getenv("WEFT_SANITIZED") != NULL || getenv("MESON_EXE_WRAPPER") != NULL)
 		skip();
 	for (int i = 0; i < 200; i++)
 		assert_int_equal(weft_slot_create(&slots[i], NULL), 0);
