@@ -141,7 +141,7 @@ static void the_end_is_waited_for(void **state)
 
 struct waiting {
 	weft_pool *pool;
-	weft_sem about, never, go_on;
+	weft_sem about, never, go_on, refused;
 	weft_task *task;
 	int inner; /* what the inner task's wait gave */
 	int code;  /* what the outer one's gave afterwards */
@@ -330,6 +330,7 @@ static int outer_in_scope(void *arg)
 		return -1;
 	/* cancelled: it helps nobody */
 	waiting->code = weft_task_wait(waiting->task, NULL);
+	weft_sem_wake(&waiting->refused);
 	weft_scope_leave(&scope);
 	return code == 0 ? weft_task_wait(waiting->task, NULL) : code;
 }
@@ -353,6 +354,7 @@ static void a_scope_of_the_outer_is_none_of_the_inner(void **state)
 	assert_int_equal(cancel_task(waiting.task), -EBUSY);
 	await(&waiting.about, 1);
 	assert_int_equal(waiting.inner, -ECANCELED);
+	await(&waiting.refused, 1); /* before the other worker may end the second */
 	weft_sem_wake(&waiting.go_on);
 	assert_int_equal(weft_task_wait(task, &result), 0);
 	assert_int_equal(result, 0);

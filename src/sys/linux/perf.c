@@ -5,41 +5,15 @@
  * forbid them; that does not change while a program runs, so it is asked once.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/perf_event.h>
 #include <stdbool.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/atomic.h"
 #include "sys/linux/watch.h"
 
-#define HIGH_FD 1000
-
 static bool is_forbidden; /* atomic; becomes true at most once */
-
-/*
- * To where the program hardly comes, or to the upper half of the numbers: it may count on getting
- * the lowest one that it has closed, and ours are opened while it runs.
- */
-int weft__fd_move_up(int fd)
-{
-	rlim_t from = HIGH_FD;
-	struct rlimit limit;
-	int high = -1, error = EMFILE;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		if (from > limit.rlim_cur / 2)
-			from = limit.rlim_cur / 2;
-		high = fcntl(fd, F_DUPFD_CLOEXEC, (int)from);
-		error = errno;
-	}
-	/* Not close: the thread sanitizer takes a number that the program uses again for the same
-	 * descriptor, and this for a race with it. */
-	syscall(SYS_close, fd);
-	return high >= 0 ? high : -error;
-}
 
 int weft__perf_open(const struct perf_event_attr *event, int tid)
 {

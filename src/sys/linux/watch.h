@@ -71,9 +71,14 @@ struct weft__watch *weft__watch_at(uint32_t index); /* NULL: none there; it may 
 /* Whether the calling process made it; fork's child has no business with its parent's events. */
 bool weft__watch_is_ours(const struct weft__watch *watch);
 
-/* ---- perf.c */
+/* ---- own_fd.c */
+int weft__fd_open(const char *path);                         /* to read; -1, and errno */
+ssize_t weft__fd_read_line(int fd, char *out, size_t bytes); /* its first; -1, and errno */
+void weft__fd_close(int fd);
 /* Of a descriptor that stays open; it is closed on failure. -EMFILE: the program needs them more */
 int weft__fd_move_up(int fd);
+
+/* ---- perf.c */
 struct perf_event_attr;
 /* For its kernel thread. -EACCES, -EPERM, -ENOSYS: forbidden here; -EMFILE: the program needs its
  * descriptors more */
