@@ -14,17 +14,17 @@
 
 #define HIGH_FD 1000
 
-int weft__fd_open(const char *path)
+int weft__own_fd_open(const char *path)
 {
 	return (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
 }
 
-ssize_t weft__fd_read_line(int fd, char *out, size_t bytes)
+ssize_t weft__own_fd_read_line(int fd, char *out, size_t bytes)
 {
 	return (ssize_t)syscall(SYS_pread64, fd, out, bytes, (loff_t)0);
 }
 
-void weft__fd_close(int fd)
+void weft__own_fd_close(int fd)
 {
 	syscall(SYS_close, fd);
 }
@@ -33,7 +33,7 @@ void weft__fd_close(int fd)
  * To where the program hardly comes, or to the upper half of the numbers: it may count on getting
  * the lowest one that it has closed.
  */
-int weft__fd_move_up(int fd)
+int weft__own_fd_move_up(int fd)
 {
 	rlim_t from = HIGH_FD;
 	struct rlimit limit;
@@ -45,6 +45,6 @@ int weft__fd_move_up(int fd)
 		high = (int)syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, from);
 		error = errno;
 	}
-	weft__fd_close(fd);
+	weft__own_fd_close(fd);
 	return high >= 0 ? high : -error;
 }

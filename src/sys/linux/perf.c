@@ -23,7 +23,7 @@ int weft__perf_open(const struct perf_event_attr *event, int tid)
 		return -EACCES;
 	fd = (int)syscall(SYS_perf_event_open, event, tid, -1, -1, PERF_FLAG_FD_CLOEXEC);
 	if (fd >= 0)
-		return weft__fd_move_up(fd);
+		return weft__own_fd_move_up(fd);
 	if (errno == EACCES || errno == EPERM || errno == ENOSYS)
 		atomic_store_relaxed(&is_forbidden, true);
 	return -errno;

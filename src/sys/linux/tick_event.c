@@ -79,7 +79,7 @@ int weft__tick_event_open(struct weft__watch *watch)
 		return fd;
 	rc = fd < FDS_MAX ? send_signal_to(fd, watch->tid) : -EMFILE;
 	if (rc != 0) {
-		weft__fd_close(fd);
+		weft__own_fd_close(fd);
 		return rc;
 	}
 	watch->tick_fd = fd;
@@ -106,5 +106,5 @@ void weft__tick_event_set(struct weft__watch *watch, int64_t every_ns)
 void weft__tick_event_close(struct weft__watch *watch)
 {
 	atomic_store_release(&table()[watch->tick_fd], NULL);
-	weft__fd_close(watch->tick_fd);
+	weft__own_fd_close(watch->tick_fd);
 }

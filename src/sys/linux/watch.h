@@ -72,11 +72,11 @@ struct weft__watch *weft__watch_at(uint32_t index); /* NULL: none there; it may 
 bool weft__watch_is_ours(const struct weft__watch *watch);
 
 /* ---- own_fd.c */
-int weft__fd_open(const char *path);                         /* to read; -1, and errno */
-ssize_t weft__fd_read_line(int fd, char *out, size_t bytes); /* its first; -1, and errno */
-void weft__fd_close(int fd);
+int weft__own_fd_open(const char *path);                         /* to read; -1, and errno */
+ssize_t weft__own_fd_read_line(int fd, char *out, size_t bytes); /* its first; -1, and errno */
+void weft__own_fd_close(int fd);
 /* Of a descriptor that stays open; it is closed on failure. -EMFILE: the program needs them more */
-int weft__fd_move_up(int fd);
+int weft__own_fd_move_up(int fd);
 
 /* ---- perf.c */
 struct perf_event_attr;

@@ -61,13 +61,13 @@ static int open_file(const struct weft__watch *watch, const char *file)
 	char path[PATH_BYTES];
 
 	snprintf(path, sizeof path, "/proc/self/task/%d/%s", watch->tid, file);
-	return weft__fd_open(path);
+	return weft__own_fd_open(path);
 }
 
 /* Its one line, as of now; false: it has ended. */
 static bool read_line(int fd, char out_text[TEXT_BYTES])
 {
-	ssize_t bytes = fd >= 0 ? weft__fd_read_line(fd, out_text, TEXT_BYTES - 1) : 0;
+	ssize_t bytes = fd >= 0 ? weft__own_fd_read_line(fd, out_text, TEXT_BYTES - 1) : 0;
 
 	out_text[bytes > 0 ? bytes : 0] = '\0';
 	return bytes > 0;
@@ -88,10 +88,10 @@ static bool read_call(struct weft__watch *watch, char out_text[TEXT_BYTES])
 	if (!is_read || atomic_add_relaxed(&kept, 1) >= KEPT_MAX) {
 		if (is_read)
 			atomic_sub_acq_rel(&kept, 1);
-		weft__fd_close(fd);
+		weft__own_fd_close(fd);
 		return is_read;
 	}
-	watch->call_fd = weft__fd_move_up(fd);
+	watch->call_fd = weft__own_fd_move_up(fd);
 	if (watch->call_fd < 0) {
 		watch->call_fd = -1;
 		atomic_sub_acq_rel(&kept, 1);
@@ -103,7 +103,7 @@ void weft__watch_call_close(struct weft__watch *watch)
 {
 	if (watch->call_fd < 0)
 		return;
-	weft__fd_close(watch->call_fd);
+	weft__own_fd_close(watch->call_fd);
 	watch->call_fd = -1;
 	atomic_sub_acq_rel(&kept, 1);
 }
@@ -117,7 +117,7 @@ static bool is_asleep(const struct weft__watch *watch)
 	bool is_read = read_line(fd, text);
 
 	if (fd >= 0)
-		weft__fd_close(fd);
+		weft__own_fd_close(fd);
 	if (!is_read)
 		return false;
 	bracket = strrchr(text, ')');

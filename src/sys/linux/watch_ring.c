@@ -86,7 +86,7 @@ void weft__watch_ring_close(struct weft__watch *watch)
 		watch->ring = NULL;
 		watch->ring_lock = 0;
 	}
-	weft__fd_close(watch->ring_fd);
+	weft__own_fd_close(watch->ring_fd);
 }
 
 void weft__watch_ring_write(struct weft__watch *watch, bool on)

@@ -73,7 +73,7 @@ int weft__sys_watcher_open(struct weft__watcher **out_watcher)
 void weft__sys_watcher_close(struct weft__watcher *watcher)
 {
 	if (watcher->warm >= 0)
-		weft__fd_close(watcher->warm);
+		weft__own_fd_close(watcher->warm);
 	weft__sys_close(watcher->bell);
 	weft__sys_close(watcher->poller);
 	free(watcher);
