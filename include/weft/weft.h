@@ -15,7 +15,8 @@
  *   Strings   Names are copied (and cut to 31 bytes); the caller keeps his own.
  *   Context   May be called from any thread: kernel, user, light, and kernel threads that weft did
  *             not make (foreign). Not from a signal handler. In the child of fork, only the thread
- *             that forked lives; calls that name another, or another scheduler, answer -ESRCH.
+ *             that forked lives; calls that name another, or another scheduler, answer -ESRCH, and
+ *             what another held or was in the middle of stays so.
  *   Blocks    A call that waits parks the calling thread only; its carrier goes on with others.
  *             A call of which nothing is said about waiting does not wait, but for an instant.
  *   Preempted Never inside a call of weft's; anywhere else, see <weft/preempt.h>.
