@@ -281,12 +281,12 @@ trap 'rm -rf "$work"' EXIT
 
 # One row, in a directory of its own. Leaves verdict, states, seconds and what failed in `line`.
 check() {
-	local dir=$1 kind=$2 model=$3 level=-O2 memory=2000 table= from states failed
+	local dir=$1 kind=$2 model=$3 level=-O2 memory=2000 hash= from states failed
 	shift 3
 	cd "$dir" || return
 	# Reversed: a search for an error finds most of these sooner; it is short, so what takes time is
 	# the compiler, and the pages of a large hash table.
-	[ "$kind" = bad ] && level="-O0 -DREVERSE -DT_REVERSE" table=-w20
+	[ "$kind" = bad ] && level="-O0 -DREVERSE -DT_REVERSE" hash=-w20
 	[ "$kind" = long ] && memory=8000
 	if ! spin -a "$@" "$here/$model.pml" >spin.out 2>&1 ||
 		! gcc $level -w -DSAFETY -DMEMLIM=$memory -o pan pan.c >gcc.out 2>&1; then
@@ -294,7 +294,7 @@ check() {
 		return
 	fi
 	from=$(date +%s%N)
-	./pan -m200000 $table >pan.out 2>&1
+	./pan -m200000 $hash >pan.out 2>&1
 	from=$((($(date +%s%N) - from) / 10000000))
 	rm -f pan pan.?
 	states=$(sed -n 's/^ *\([0-9.e+]*\) states, stored.*/\1/p' pan.out | awk '{ printf "%d", $1 }')
