@@ -281,13 +281,13 @@ trap 'rm -rf "$work"' EXIT
 
 # One row, in a directory of its own. Leaves verdict, states, seconds and what failed in `line`.
 check() {
-	local dir=$1 kind=$2 model=$3 level=-O2 memory=2000 hash= from states failed
+	local dir=$1 kind=$2 model=$3 level=-O1 memory=2000 hash=-w22 from states failed
 	shift 3
 	cd "$dir" || return
 	# Reversed: a search for an error finds most of these sooner; it is short, so what takes time is
 	# the compiler, and the pages of a large hash table.
 	[ "$kind" = bad ] && level="-O0 -DREVERSE -DT_REVERSE" hash=-w20
-	[ "$kind" = long ] && memory=8000
+	[ "$kind" = long ] && level=-O2 memory=8000 hash=
 	if ! spin -a "$@" "$here/$model.pml" >spin.out 2>&1 ||
 		! gcc $level -w -DSAFETY -DMEMLIM=$memory -o pan pan.c >gcc.out 2>&1; then
 		echo "does not compile|-|-|" >line
