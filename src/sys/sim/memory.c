@@ -89,7 +89,8 @@ void weft__sim_memory_drop(void)
 
 static char *map_aligned(size_t bytes, size_t align)
 {
-	char *raw = mmap(NULL, bytes + align, PROT_READ | PROT_WRITE,
+	size_t slack = align - WEFT__PAGE; /* it is aligned to a page as it comes */
+	char *raw = mmap(NULL, bytes + slack, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	char *at;
 
@@ -98,8 +99,8 @@ static char *map_aligned(size_t bytes, size_t align)
 	at = (char *)(((uintptr_t)raw + align - 1) & ~(uintptr_t)(align - 1));
 	if (at > raw)
 		munmap(raw, (size_t)(at - raw));
-	if (raw + align > at)
-		munmap(at + bytes, (size_t)(raw + align - at));
+	if (raw + slack > at)
+		munmap(at + bytes, (size_t)(raw + slack - at));
 	return at;
 }
 
