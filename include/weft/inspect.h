@@ -46,6 +46,9 @@ typedef struct weft_thread_info {
 	size_t stack_used;  /* bytes in use when it last gave way; 0: not known */
 	const void *sched;  /* identifies the scheduler; NULL for kernel threads */
 	uint64_t switches;  /* how often it was given the CPU by a scheduler */
+	/* 1: it, or a scope that it is in, is cancelled, and no shield covers that. One that waits
+	 * nevertheless does so in a wait that is never cancelled: a plain lock's */
+	int cancelled;
 } weft_thread_info;
 
 typedef struct weft_processor_info {

@@ -23,8 +23,7 @@
  *	No: leaving takes the lock; and the claim is of that wait's epoch.
  *   Waiter leaves the scope and ends its thread; canceller reads its record.
  *	No: likewise. The last touch of the record by a canceller is its unlock, unless it has
- *claimed
- *	a PARKED thread, which does not run before weft__ready.
+ *	claimed a PARKED thread, which does not run before weft__ready.
  *   Canceller claims a wait that was ARMED; the waiter found what it wanted and disarms.
  *	The disarm overwrites the claim. It is for the next wait to see the flag.
  *

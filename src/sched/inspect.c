@@ -58,6 +58,7 @@ static weft__racy bool read_thread(const struct weft_thread *thread, weft_thread
 	}
 	out->sched = thread->sched;
 	out->switches = atomic_load_relaxed(&thread->switches);
+	out->cancelled = atomic_load_relaxed(&thread->cancelled) != 0;
 	return atomic_load_acquire(&thread->id) == out->id;
 }
 

@@ -111,6 +111,59 @@ static int see_states(void *arg)
 	return 0;
 }
 
+static int wait_shielded(void *sem)
+{
+	weft_shield shield;
+	int code;
+
+	weft_shield_enter(&shield);
+	code = weft_sem_wait(sem);
+	weft_shield_leave(&shield);
+	return code;
+}
+
+static int lock_and_unlock(void *arg)
+{
+	weft_mutex *mutex = arg;
+
+	weft_mutex_lock(mutex);
+	weft_mutex_unlock(mutex);
+	return weft_cancelled();
+}
+
+/* Who is cancelled and waits all the same: a plain lock is firm. */
+static int see_cancelled(void *arg)
+{
+	weft_mutex mutex = WEFT_MUTEX_INIT;
+	weft_sem sem = WEFT_SEM_INIT(0);
+	weft_thread *shielded, *locker;
+	int result;
+
+	(void)arg;
+	weft_mutex_lock(&mutex);
+	check(weft_thread_spawn(wait_shielded, &sem, NULL, &shielded) == 0);
+	check(weft_thread_spawn(lock_and_unlock, &mutex, NULL, &locker) == 0);
+	await_waiting(shielded, "semaphore");
+	await_waiting(locker, "mutex");
+	check(!look_at(locker).cancelled && !look_at(shielded).cancelled);
+	weft_thread_cancel(shielded);
+	weft_thread_cancel(locker);
+	check(look_at(locker).cancelled && !look_at(shielded).cancelled);
+	check(is_waiting_for(shielded, "semaphore") && is_waiting_for(locker, "mutex"));
+	weft_mutex_unlock(&mutex);
+	weft_sem_wake(&sem);
+	check(weft_thread_join(shielded, &result) == 0 && result == 0);
+	check(weft_thread_join(locker, &result) == 0 && result == -ECANCELED);
+	return 0;
+}
+
+static void cancelled_ones_are_told_apart(void **state)
+{
+	assert_int_equal(weft_run(see_cancelled, NULL, &(weft_sched_options){ .processors = 1 }),
+			 0);
+	assert_int_equal(see_cancelled(NULL), 0);
+}
+
 static void a_light_thread_is_seen_in_each_of_its_states(void **state)
 {
 	assert_int_equal(weft_run(see_states, NULL, &(weft_sched_options){ .processors = 1 }), 0);
@@ -680,6 +733,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_light_thread_is_seen_in_each_of_its_states),
+		cmocka_unit_test(cancelled_ones_are_told_apart),
 		cmocka_unit_test(kernel_threads_ours_and_foreign_are_seen),
 		cmocka_unit_test(the_age_of_a_wait_stands_and_the_next_is_younger),
 		cmocka_unit_test(a_waiting_thread_s_stack_in_use_is_known),

@@ -159,6 +159,8 @@ static int write_thread(void *arg, const weft_thread_info *thread)
 		weft__text_print(text, "\"age_ns\":%lld,", (long long)age_ns);
 	if (thread->stack_used != 0)
 		weft__text_print(text, "\"stack_used\":%zu,", thread->stack_used);
+	if (thread->cancelled)
+		weft__text_print(text, "\"cancelled\":true,");
 	weft__text_print(text, "\"stack_bytes\":%zu,\"switches\":%llu},", thread->stack_bytes,
 			 (number)thread->switches);
 	return 0;
