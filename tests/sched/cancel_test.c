@@ -168,13 +168,17 @@ static int deadlines(void *arg)
 	weft_sem never = WEFT_SEM_INIT(0);
 	weft_scope outer, inner;
 	weft_shield shield;
-	int64_t begun_ns = weft_now();
+	int64_t begun_ns;
 
 	(void)arg;
+	/* the wait's own deadline is earlier */
+	weft_scope_enter(&outer, weft_now() + 3600 * WEFT_SECOND);
+	check(weft_sem_wait_until(&never, weft_now() + WEFT_MS / 100) == -ETIMEDOUT);
+	check(weft_scope_leave(&outer) == 0);
+	/* the outer scope's is */
+	begun_ns = weft_now();
 	weft_scope_enter(&outer, begun_ns + 2 * WEFT_MS);
 	weft_scope_enter(&inner, begun_ns + 3600 * WEFT_SECOND);
-	/* the wait's own deadline is earlier */
-	check(weft_sem_wait_until(&never, begun_ns + WEFT_MS / 100) == -ETIMEDOUT);
 	check(weft_sem_wait(&never) == -ECANCELED);
 	check(weft_now() >= begun_ns + 2 * WEFT_MS);
 	check(weft_cancelled() == -ECANCELED);
