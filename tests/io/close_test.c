@@ -119,9 +119,10 @@ static int fill_queue(int listener, struct sockaddr_storage *out_address, int *o
 	*out_bytes = weft_address_parse(text, out_address);
 	while (count < QUEUE_MAX) {
 		fds[count] = weft_connect_until(text, weft_now() + 50 * WEFT_MS);
-		if (fds[count] < 0)
+		if (fds[count] >= 0)
+			count++;
+		else if (is_full(listener))
 			break;
-		count++;
 	}
 	check(count > 0 && count < QUEUE_MAX);
 	return count;
@@ -259,7 +260,7 @@ static int number_body(void *arg)
 static void a_number_is_kept_until_its_last_user_has_left(void **state)
 {
 	(void)state;
-	in_each_setting(number_body, NULL);
+	in_each_quiet_setting(number_body, NULL);
 }
 
 /* Strangers come and go on the lowest free numbers, and whatever is read from them is 's'. */
@@ -323,10 +324,17 @@ static int close_it(void *arg)
 	return weft_close(*(int *)arg);
 }
 
+/* Under the thread sanitizer each round takes twenty times as long. */
+#ifdef __SANITIZE_THREAD__
+#define CLOSED_TWICE 200
+#else
+#define CLOSED_TWICE 2000
+#endif
+
 static int one_of_two_body(void *arg)
 {
 	(void)arg;
-	for (int i = 0; i < 2000; i++) {
+	for (int i = 0; i < CLOSED_TWICE; i++) {
 		struct weft__use use;
 		weft_thread *closers[2];
 		int fds[2];
@@ -563,12 +571,12 @@ static void a_descriptor_outlives_the_scheduler_that_polled_it(void **state)
 
 /* A watcher, or a second waiter, keeps the descriptor where it is; when that poller goes, the one
  * who is left is told. */
-static int read_briefly(void *arg)
+static int read_until_cancelled(void *arg)
 {
 	struct meeting *meeting = arg;
 	char byte;
 
-	return (int)weft_read_until(meeting->fds[0], &byte, 1, weft_now() + 20 * WEFT_MS);
+	return (int)weft_read(meeting->fds[0], &byte, 1);
 }
 
 static void a_waiter_is_told_when_the_poller_goes_away(void **state)
@@ -583,7 +591,7 @@ static void a_waiter_is_told_when_the_poller_goes_away(void **state)
 	assert_int_equal(weft_sched_create(&(weft_sched_options){ .processors = 1 }, &one), 0);
 	assert_int_equal(weft_sched_create(&(weft_sched_options){ .processors = 1 }, &two), 0);
 	assert_int_equal(
-		weft_thread_spawn(read_briefly, &meeting,
+		weft_thread_spawn(read_until_cancelled, &meeting,
 				  &(weft_thread_options){ .kind = WEFT_LIGHT, .sched = one },
 				  &first),
 		0);
@@ -593,7 +601,9 @@ static void a_waiter_is_told_when_the_poller_goes_away(void **state)
 				  &(weft_thread_options){ .kind = WEFT_LIGHT, .sched = two },
 				  &second),
 		0);
-	assert_int_equal(finish(first), -ETIMEDOUT);
+	await_waiters(meeting.fds[0], WEFT__POLL_READ, 2);
+	weft_thread_cancel(first);
+	assert_int_equal(finish(first), -ECANCELED);
 	await_waiters(meeting.fds[0], WEFT__POLL_READ, 1);
 	assert_int_equal(weft_sched_destroy(one), 0);
 	assert_int_equal(weft_write(meeting.fds[1], "m", 1), 1);

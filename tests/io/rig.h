@@ -14,6 +14,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -183,6 +185,17 @@ static inline void close_pair(const int fds[2])
 {
 	check_equal(weft_close(fds[0]), 0);
 	check_equal(weft_close(fds[1]), 0);
+}
+
+/* Whether a TCP listener's queue takes no more: on a busy machine a connection that it takes may
+ * miss its deadline, too. */
+static inline bool is_full(int listener)
+{
+	struct tcp_info info = { 0 };
+	socklen_t bytes = sizeof info;
+
+	check_equal(getsockopt(listener, IPPROTO_TCP, TCP_INFO, &info, &bytes), 0);
+	return info.tcpi_unacked > info.tcpi_sacked; /* for a listener: queued, the backlog */
 }
 
 /* Writes until it would block. Returns how much went in. */
