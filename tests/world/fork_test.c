@@ -300,7 +300,7 @@ static int in_the_child(void)
 
 	/* The parent's waiter is not woken, nor counted: the next one gets it. */
 	check(weft_sem_wake(&lost.sem) == 0);
-	check(weft_sem_wait_until(&lost.sem, weft_now() + WEFT_SECOND) == 0);
+	check(weft_sem_wait_until(&lost.sem, weft_now() + 20 * WEFT_SECOND) == 0);
 	check(weft_sleep(5 * WEFT_MS) == 0);
 	check(lost.ran == 0);
 	check(weft_thread_join(lost.waiter, NULL) == -ESRCH);
@@ -384,7 +384,7 @@ static int contend_in_the_child(weft_mutex *mutex)
 	check(weft_thread_spawn(lock_and_unlock, mutex, NULL, &thread) == 0);
 	await_waiting(thread);
 	weft_mutex_unlock(mutex);
-	check(weft_thread_join_until(thread, weft_now() + WEFT_SECOND, NULL) == 0);
+	check(weft_thread_join_until(thread, weft_now() + 20 * WEFT_SECOND, NULL) == 0);
 	weft_mutex_fini(mutex);
 	return 3;
 }
