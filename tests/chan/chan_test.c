@@ -18,6 +18,7 @@ static void what_cannot_be_held_is_refused(void **state)
 
 	assert_int_equal(weft_chan_create(WEFT_CHAN_ELEMENT_MAX + 1, 1, &chan), -EINVAL);
 	assert_int_equal(weft_chan_create(16, SIZE_MAX / 8, &chan), -ENOMEM);
+	assert_int_equal(weft_chan_create(16, SIZE_MAX / 16 + 2, &chan), -ENOMEM);
 	assert_int_equal(weft_chan_create(1, SIZE_MAX - 1, &chan), -ENOMEM);
 	assert_ptr_equal(chan, state);
 	chan = make(WEFT_CHAN_ELEMENT_MAX, 2);
@@ -392,7 +393,7 @@ static void close_lets_those_that_wait_go_with_epipe(void **state)
 
 static int destroy_under_a_waiter(void *arg)
 {
-	start(recv_and_note, arg);
+	start(arg, NULL);
 	weft_yield();
 	weft_chan_destroy(line.chan);
 	return 0;
@@ -400,9 +401,8 @@ static int destroy_under_a_waiter(void *arg)
 
 static void destroy_it(void *arg)
 {
-	(void)arg;
 	line.chan = make(sizeof(int), 0);
-	weft_run(destroy_under_a_waiter, NULL, &(weft_sched_options){ .processors = 1 });
+	weft_run(destroy_under_a_waiter, arg, &(weft_sched_options){ .processors = 1 });
 }
 
 static void a_channel_that_somebody_waits_in_is_not_destroyed(void **state)
@@ -410,7 +410,9 @@ static void a_channel_that_somebody_waits_in_is_not_destroyed(void **state)
 	char said[200];
 
 	(void)state;
-	last_words(destroy_it, NULL, said, sizeof said);
+	last_words(destroy_it, recv_and_note, said, sizeof said);
+	assert_non_null(strstr(said, "destroyed while somebody waits in it"));
+	last_words(destroy_it, send_number, said, sizeof said);
 	assert_non_null(strstr(said, "destroyed while somebody waits in it"));
 }
 
@@ -419,16 +421,13 @@ static void a_channel_that_somebody_waits_in_is_not_destroyed(void **state)
 struct late {
 	weft_chan *chan;
 	int got;
-	bool returned; /* atomic */
 };
 
 static int recv_late(void *arg)
 {
 	struct late *late = arg;
-	int result = weft_chan_recv(late->chan, &late->got);
 
-	atomic_store_release(&late->returned, true);
-	return result;
+	return weft_chan_recv(late->chan, &late->got);
 }
 
 static void a_receiver_stays_until_its_sender_is_off_the_lock(void **state)
@@ -436,11 +435,11 @@ static void a_receiver_stays_until_its_sender_is_off_the_lock(void **state)
 	struct late late = { .chan = make(sizeof(int), 0) };
 	struct weft__chan_rest rest = { NULL, NULL, NULL };
 	struct weft_thread *self = weft__self();
-	int element = 9, result = -1;
-	weft_thread *thread = NULL;
+	struct kept kept;
+	int element = 9;
 
 	(void)state;
-	assert_int_equal(weft_thread_spawn(recv_late, &late, NULL, &thread), 0);
+	kept_start(&kept, recv_late, &late);
 	for (;;) {
 		weft__chan_lock(late.chan, self);
 		if (!weft__waitq_is_empty(&late.chan->parties[WEFT__CHAN_RECV]))
@@ -452,11 +451,9 @@ static void a_receiver_stays_until_its_sender_is_off_the_lock(void **state)
 	if (rest.woken != NULL)
 		weft__ready(rest.woken);
 	rest.woken = NULL;
-	usleep(10 * 1000); /* it could have returned by then, and mostly would have */
-	assert_false(atomic_load_acquire(&late.returned));
+	assert_true(kept_is_stopped(&kept));
 	weft__chan_unlock_and(late.chan, self, &rest);
-	assert_int_equal(weft_thread_join(thread, &result), 0);
-	assert_int_equal(result, 0);
+	assert_int_equal(kept_finish(&kept), 0);
 	assert_int_equal(late.got, 9);
 	weft_chan_destroy(late.chan);
 }

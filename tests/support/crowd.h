@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -190,44 +191,86 @@ static inline void crowd(int (*body)(struct member *), void *shared)
 }
 
 /*
+ * A kernel thread that a spin lock of the test's is to stop. Where it is nobody sees; but who spins
+ * runs, so when it has run for a while by its own clock it is there. That much it has on a slow
+ * machine too.
+ */
+struct kept {
+	weft_function *function;
+	void *arg;
+	weft_thread *thread;
+	clockid_t clock;
+	bool has_begun, has_returned; /* atomic */
+};
+
+static inline int kept_run(void *arg)
+{
+	struct kept *kept = arg;
+	int result;
+
+	pthread_getcpuclockid(pthread_self(), &kept->clock);
+	atomic_store_release(&kept->has_begun, true);
+	result = kept->function(kept->arg);
+	atomic_store_release(&kept->has_returned, true);
+	return result;
+}
+
+static inline void kept_start(struct kept *kept, weft_function *function, void *arg)
+{
+	const weft_thread_options kernel = { .kind = WEFT_KERNEL };
+
+	*kept = (struct kept){ .function = function, .arg = arg };
+	assert_int_equal(weft_thread_spawn(kept_run, kept, &kernel, &kept->thread), 0);
+	while (!atomic_load_acquire(&kept->has_begun))
+		weft_yield();
+}
+
+static inline int64_t kept_ran_ns(const struct kept *kept)
+{
+	struct timespec ran = { 0, 0 };
+
+	clock_gettime(kept->clock, &ran); /* not of one that has ended */
+	return ran.tv_sec * WEFT_SECOND + ran.tv_nsec;
+}
+
+/* False: it has not been stopped. */
+static inline bool kept_is_stopped(struct kept *kept)
+{
+	const int64_t end_ns = kept_ran_ns(kept) + 3 * WEFT_MS;
+
+	while (!atomic_load_acquire(&kept->has_returned) && kept_ran_ns(kept) < end_ns)
+		weft_yield();
+	return !atomic_load_acquire(&kept->has_returned);
+}
+
+static inline int kept_finish(struct kept *kept)
+{
+	int result = -1;
+
+	assert_int_equal(weft_thread_join(kept->thread, &result), 0);
+	return result;
+}
+
+/*
  * A waiter that was let go on while its waker still holds the queue's lock must not return: its
  * caller may give the memory away, with the lock in it. `wait` waits in that queue, as a kernel
  * thread; `code` lets it go on.
  */
-struct held_back {
-	weft_function *wait;
-	void *arg;
-	bool returned; /* atomic */
-};
-
-static inline int held_back_wait(void *arg)
-{
-	struct held_back *h = arg;
-	int result = h->wait(h->arg);
-
-	atomic_store_release(&h->returned, true);
-	return result;
-}
-
 static inline void waiter_is_held_back(weft__waitq *queue, weft_function *wait, void *arg, int code)
 {
-	struct held_back held = { .wait = wait, .arg = arg };
 	struct weft__wakes wakes = { NULL, NULL };
-	weft_thread *thread = NULL;
-	int result = -1;
+	struct kept kept;
 
-	assert_int_equal(weft_thread_spawn(held_back_wait, &held, NULL, &thread), 0);
+	kept_start(&kept, wait, arg);
 	for (weft__waitq_lock(queue); weft__waitq_is_empty(queue); weft__waitq_lock(queue)) {
 		weft__waitq_unlock(queue);
 		weft_yield();
 	}
 	assert_true(weft__waitq_wake(queue, code, &wakes));
 	weft__wakes_ready(&wakes);
-	usleep(10 * 1000); /* it could have returned by then, and mostly would have */
-	assert_false(atomic_load_acquire(&held.returned));
+	assert_true(kept_is_stopped(&kept));
 	weft__waitq_unlock(queue);
-	assert_int_equal(weft_thread_join(thread, &result), 0);
-	assert_int_equal(result, 0);
+	assert_int_equal(kept_finish(&kept), 0);
 }
 
 /* What a program that does this says before it stops. out_said is empty if it does not stop. */

@@ -135,23 +135,21 @@ static void a_waiter_stays_until_its_waker_is_off_the_queue(void **state)
 /* Were the mutex free before the waiter is in the queue, a wake could find nobody there. */
 static void a_waiter_is_in_the_queue_when_the_mutex_is_free(void **state)
 {
-	weft_thread *thread;
-	int result = -1;
+	struct kept kept;
 
 	(void)state;
 	reset();
 	weft__waitq_lock(&line.cond.waiters);
-	assert_int_equal(weft_thread_spawn(wait_for_wake, &line.cond, NULL, &thread), 0);
+	kept_start(&kept, wait_for_wake, &line.cond);
 	while (atomic_load_relaxed(&line.mutex.word) == 0) /* until it has the mutex */
 		weft_yield();
-	usleep(10 * 1000); /* by now it could have let it go, and mostly would have */
+	assert_true(kept_is_stopped(&kept));
 	assert_int_equal(weft_mutex_lock_try(&line.mutex), -EBUSY);
 	weft__waitq_unlock(&line.cond.waiters);
 	weft_mutex_lock(&line.mutex);
 	weft_cond_wake(&line.cond);
 	weft_mutex_unlock(&line.mutex);
-	assert_int_equal(weft_thread_join(thread, &result), 0);
-	assert_int_equal(result, 0);
+	assert_int_equal(kept_finish(&kept), 0);
 }
 
 /* ---- two kernel threads, each of which waits for ever if a wake is missed */

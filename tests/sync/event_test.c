@@ -107,6 +107,25 @@ static void a_waiter_stays_until_its_waker_is_off_the_queue(void **state)
 	waiter_is_held_back(&event.waiters, wait_for_event, &event, 0);
 }
 
+static int look(void *arg)
+{
+	return weft_event_wait_try(arg);
+}
+
+static void who_looks_stays_until_the_lock_is_free(void **state)
+{
+	struct kept kept;
+
+	(void)state;
+	memset(&event, 0, sizeof event);
+	weft_event_set(&event);
+	weft__waitq_lock(&event.waiters);
+	kept_start(&kept, look, &event);
+	assert_true(kept_is_stopped(&kept));
+	weft__waitq_unlock(&event.waiters);
+	assert_int_equal(kept_finish(&kept), 0);
+}
+
 /* ---- the crowd: one member says that something has happened, and the others answer */
 enum { TIMES = 2000 };
 
@@ -244,6 +263,7 @@ int main(void)
 		cmocka_unit_test(a_set_lets_all_go_on_that_wait_by_then),
 		cmocka_unit_test(destroying_what_is_waited_for_stops_the_program),
 		cmocka_unit_test(a_waiter_stays_until_its_waker_is_off_the_queue),
+		cmocka_unit_test(who_looks_stays_until_the_lock_is_free),
 		cmocka_unit_test(nobody_misses_what_has_happened),
 		cmocka_unit_test(who_resets_and_looks_misses_nothing),
 		cmocka_unit_test(who_waited_may_give_the_memory_away),

@@ -11,6 +11,8 @@ static void it_opens_at_zero(void **state)
 	memset(&open, 0, sizeof open);
 	assert_int_equal(weft_latch_wait(&open), 0);
 	assert_int_equal(weft_latch_init(&open, -1), -EINVAL);
+	assert_int_equal(weft_latch_init(&open, 0), 0);
+	assert_int_equal(weft_latch_wait_try(&open), 0);
 	assert_int_equal(weft_latch_wait_try(&latch), -EBUSY);
 	assert_int_equal(weft_latch_wait_until(&latch, 0), -ETIMEDOUT);
 	assert_int_equal(weft_latch_wait_until(&latch, deadline_ns), -ETIMEDOUT);
@@ -122,17 +124,35 @@ static int end_it(void *arg)
 /* Were it zero before the lock is had, who looks could give the memory away before that. */
 static void the_count_is_zero_when_all_that_wait_can_be_woken(void **state)
 {
-	weft_thread *thread;
+	struct kept kept;
 
 	(void)state;
 	weft_latch_init(&latch, 1);
 	weft__waitq_lock(&latch.waiters);
-	assert_int_equal(weft_thread_spawn(end_it, &latch, NULL, &thread), 0);
-	usleep(10 * 1000); /* by now it could have, and mostly would have */
-	assert_int_equal(weft_latch_wait_try(&latch), -EBUSY);
+	kept_start(&kept, end_it, &latch);
+	assert_true(kept_is_stopped(&kept));
+	assert_int_equal(atomic_load_acquire(&latch.count), 1);
 	weft__waitq_unlock(&latch.waiters);
-	assert_int_equal(weft_thread_join(thread, NULL), 0);
+	assert_int_equal(kept_finish(&kept), 0);
 	assert_int_equal(weft_latch_wait_try(&latch), 0);
+}
+
+static int look(void *arg)
+{
+	return weft_latch_wait_try(arg);
+}
+
+static void who_looks_stays_until_the_lock_is_free(void **state)
+{
+	struct kept kept;
+
+	(void)state;
+	weft_latch_init(&latch, 0);
+	weft__waitq_lock(&latch.waiters);
+	kept_start(&kept, look, &latch);
+	assert_true(kept_is_stopped(&kept));
+	weft__waitq_unlock(&latch.waiters);
+	assert_int_equal(kept_finish(&kept), 0);
 }
 
 /* ---- the crowd passes one latch after the other, the last of them taking the memory with it */
@@ -198,6 +218,7 @@ int main(void)
 		cmocka_unit_test(all_that_wait_go_on_at_zero),
 		cmocka_unit_test(a_waiter_stays_until_its_waker_is_off_the_queue),
 		cmocka_unit_test(the_count_is_zero_when_all_that_wait_can_be_woken),
+		cmocka_unit_test(who_looks_stays_until_the_lock_is_free),
 		cmocka_unit_test(nobody_passes_before_all_have_arrived),
 	};
 

@@ -123,6 +123,34 @@ static void one_of_those_who_waited_runs_its_own_after_a_failure(void **state)
 	assert_int_equal(slow.runs, 101);
 }
 
+/* The runner is followed by the longest waiter, and nobody comes between. */
+static int fail_before_another(void *arg)
+{
+	struct slow *slow = arg;
+	weft_thread *first, *second;
+
+	first = start(run_first, slow);
+	weft_yield();
+	second = start(run_first, slow);
+	await_waiters(&slow->once.waiters, 1);
+	slow->may_end = true;
+	check(finish(first) == slow->result);
+	slow->may_end = false;
+	check(weft_once_run_try(&slow->once, succeed, slow) == -EBUSY);
+	slow->may_end = true;
+	check(finish(second) == slow->result);
+	check(slow->runs == 2);
+	return 0;
+}
+
+static void after_a_failure_the_next_one_is_the_runner_alone(void **state)
+{
+	struct slow slow = { .result = -EIO };
+
+	(void)state;
+	scenario(fail_before_another, &slow);
+}
+
 /* ---- the crowd */
 enum { TIMES = 20000 };
 
@@ -178,6 +206,7 @@ int main(void)
 		cmocka_unit_test(what_failed_counts_as_not_run),
 		cmocka_unit_test(others_wait_until_it_has_run),
 		cmocka_unit_test(one_of_those_who_waited_runs_its_own_after_a_failure),
+		cmocka_unit_test(after_a_failure_the_next_one_is_the_runner_alone),
 		cmocka_unit_test(exactly_one_of_a_crowd_succeeds),
 	};
 

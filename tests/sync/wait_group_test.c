@@ -127,17 +127,35 @@ static int end_it(void *arg)
 static void the_count_is_zero_when_all_that_wait_can_be_woken(void **state)
 {
 	weft_wait_group busy = WEFT_WAIT_GROUP_INIT;
-	weft_thread *thread;
+	struct kept kept;
 
 	(void)state;
 	weft_wait_group_add(&busy, 1);
 	weft__waitq_lock(&busy.waiters);
-	assert_int_equal(weft_thread_spawn(end_it, &busy, NULL, &thread), 0);
-	usleep(10 * 1000); /* by now it could have, and mostly would have */
-	assert_int_equal(weft_wait_group_wait_try(&busy), -EBUSY);
+	kept_start(&kept, end_it, &busy);
+	assert_true(kept_is_stopped(&kept));
+	assert_int_equal(atomic_load_acquire(&busy.count), 1);
 	weft__waitq_unlock(&busy.waiters);
-	assert_int_equal(weft_thread_join(thread, NULL), 0);
+	assert_int_equal(kept_finish(&kept), 0);
 	assert_int_equal(weft_wait_group_wait_try(&busy), 0);
+}
+
+static int look(void *arg)
+{
+	return weft_wait_group_wait_try(arg);
+}
+
+static void who_looks_stays_until_the_lock_is_free(void **state)
+{
+	weft_wait_group idle = WEFT_WAIT_GROUP_INIT;
+	struct kept kept;
+
+	(void)state;
+	weft__waitq_lock(&idle.waiters);
+	kept_start(&kept, look, &idle);
+	assert_true(kept_is_stopped(&kept));
+	weft__waitq_unlock(&idle.waiters);
+	assert_int_equal(kept_finish(&kept), 0);
 }
 
 /* ---- two processors: work is given out, waited for, and its memory is given away */
@@ -237,6 +255,7 @@ int main(void)
 		cmocka_unit_test(all_that_wait_go_on_at_zero),
 		cmocka_unit_test(a_waiter_stays_until_its_waker_is_off_the_queue),
 		cmocka_unit_test(the_count_is_zero_when_all_that_wait_can_be_woken),
+		cmocka_unit_test(who_looks_stays_until_the_lock_is_free),
 		cmocka_unit_test(who_waited_may_give_the_memory_away),
 		cmocka_unit_test(a_group_is_used_again_after_zero),
 	};
