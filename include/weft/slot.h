@@ -63,8 +63,8 @@ WEFT_API int weft_slot_create(weft_slot *out_slot, weft_slot_destructor *destruc
 WEFT_API int weft_slot_destroy(weft_slot slot);
 
 /* The calling thread's value. set returns 0; -EINVAL: there is no such slot; -ENOMEM: its value is
- * what it was. get: of a slot that was never made or set, or is another's by now: NULL. Progress:
- * get is wait-free. Cost: get: some nanoseconds. */
+ * what it was. get: of a slot that was never made or set, or is no more: NULL. Progress: get is
+ * wait-free. Cost: get: some nanoseconds. */
 WEFT_API int weft_slot_set(weft_slot slot, void *value);
 WEFT_API void *weft_slot_get(weft_slot slot);
 

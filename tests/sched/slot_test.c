@@ -73,6 +73,7 @@ static void an_index_that_is_used_again_shows_no_old_value(void **state)
 	assert_int_equal(weft_slot_create(&old, note), 0);
 	assert_int_equal(weft_slot_set(old, &here), 0);
 	assert_int_equal(weft_slot_destroy(old), 0);
+	assert_null(weft_slot_get(old));
 	assert_int_equal(weft_slot_create(&young, NULL), 0);
 	assert_int_equal(young.index, old.index);
 	assert_null(weft_slot_get(young));
