@@ -163,6 +163,47 @@ static int scopes_of_its_own(void *arg)
 	return 0;
 }
 
+struct shielded {
+	weft_sem waiting, go_on;
+	weft_scope *scope;
+};
+
+/* The thread as a whole is cancelled, and a shield covers that as well. */
+static int cover_the_whole(void *arg)
+{
+	struct shielded *shielded = arg;
+	weft_scope scope;
+	weft_shield shield;
+
+	weft_shield_enter(&shield);
+	weft_scope_enter(&scope, WEFT_FOREVER);
+	check(weft_sem_wait(&shielded->go_on) == 0); /* cancelled meanwhile */
+	check(weft_cancelled() == 0);
+	check(weft_scope_leave(&scope) == 0);
+	check(weft_cancelled() == 0);
+	weft_shield_leave(&shield);
+	check(weft_cancelled() == -ECANCELED);
+	weft_shield_enter(&shield);
+	check(weft_cancelled() == 0);
+	check(weft_sem_wait_until(&shielded->go_on, weft_now() + WEFT_MS / 10) == -ETIMEDOUT);
+	weft_shield_leave(&shield);
+	return weft_sem_wait(&shielded->go_on);
+}
+
+static int a_shield_covers_the_thread(void *arg)
+{
+	struct shielded shielded = { 0 };
+	weft_thread *thread = start(cover_the_whole, &shielded);
+
+	(void)arg;
+	await_waiters(&shielded.go_on.waiters, 1);
+	weft_thread_cancel(thread);
+	check(!weft__waitq_is_empty(&shielded.go_on.waiters));
+	weft_sem_wake(&shielded.go_on);
+	check(finish(thread) == -ECANCELED);
+	return 0;
+}
+
 static int deadlines(void *arg)
 {
 	weft_sem never = WEFT_SEM_INIT(0);
@@ -197,11 +238,6 @@ static int deadlines(void *arg)
 	check(weft_scope_leave(&outer) == -ETIMEDOUT);
 	return 0;
 }
-
-struct shielded {
-	weft_sem waiting, go_on;
-	weft_scope *scope;
-};
 
 static int wait_behind_a_shield(void *arg)
 {
@@ -246,6 +282,7 @@ SCENARIO(before_it_runs)
 SCENARIO(a_join_ends)
 SCENARIO(a_firm_wait_goes_on)
 SCENARIO(scopes_of_its_own)
+SCENARIO(a_shield_covers_the_thread)
 SCENARIO(deadlines)
 SCENARIO(a_shield_covers_from_others)
 
@@ -466,6 +503,7 @@ int main(void)
 		cmocka_unit_test(test_a_join_ends),
 		cmocka_unit_test(test_a_firm_wait_goes_on),
 		cmocka_unit_test(test_scopes_of_its_own),
+		cmocka_unit_test(test_a_shield_covers_the_thread),
 		cmocka_unit_test(test_deadlines),
 		cmocka_unit_test(test_a_shield_covers_from_others),
 		cmocka_unit_test(a_kernel_thread_too),

@@ -155,6 +155,77 @@ static void a_robust_one_outlives_its_owner(void **state)
 	}
 }
 
+/* ---- who holds several */
+enum { SEVERAL = 4 };
+
+static weft_owned_mutex several[SEVERAL];
+
+static int hold_several(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < SEVERAL; i++)
+		check(weft_owned_mutex_lock(&several[i]) == 0);
+	check(weft_owned_mutex_lock(&several[0]) == 0); /* twice */
+	check(weft_owned_mutex_unlock(&several[2]) == 0);
+	check(weft_owned_mutex_unlock(&several[1]) == 0);
+	check(weft_owned_mutex_lock(&several[2]) == 0);
+	check(weft_owned_mutex_unlock(&several[3]) == 0);
+	return 0;
+}
+
+static int lock_several_try(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < SEVERAL; i++) {
+		check(weft_owned_mutex_lock_try(&several[i]) == 0);
+		check(weft_owned_mutex_unlock(&several[i]) == 0);
+	}
+	return 0;
+}
+
+static int outlive_who_held_several(void *arg)
+{
+	weft_kind kind = *(weft_kind *)arg;
+
+	check(in_a_thread(hold_several, kind) == 0);
+	for (int i = 0; i < SEVERAL; i++) {
+		bool is_left = i == 0 || i == 2;
+
+		check(weft_owned_mutex_lock_try(&several[i]) == (is_left ? -EOWNERDEAD : 0));
+		if (is_left)
+			check(weft_owned_mutex_consistent(&several[i]) == 0);
+		check(weft_owned_mutex_unlock(&several[i]) == 0);
+	}
+	/* however often he had locked it */
+	check(in_a_thread(lock_several_try, kind) == 0);
+	return 0;
+}
+
+static void all_that_an_owner_holds_outlive_him(void **state)
+{
+	static const weft_kind kinds[] = { WEFT_LIGHT, WEFT_KERNEL, WEFT_KIND_DEFAULT };
+	const weft_owned_mutex_options options = { .recursive = true, .robust = true };
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		for (int k = 0; k < SEVERAL; k++)
+			assert_int_equal(weft_owned_mutex_init(&several[k], &options), 0);
+		scenario(outlive_who_held_several, (void *)(uintptr_t)&kinds[i]);
+		for (int k = 0; k < SEVERAL; k++)
+			weft_owned_mutex_fini(&several[k]);
+	}
+}
+
+static void without_options_it_is_neither(void **state)
+{
+	(void)state;
+	assert_int_equal(weft_owned_mutex_init(&mutex, NULL), 0);
+	assert_int_equal(weft_owned_mutex_lock(&mutex), 0);
+	assert_int_equal(weft_owned_mutex_lock(&mutex), -EDEADLK);
+	assert_int_equal(weft_owned_mutex_unlock(&mutex), 0);
+	weft_owned_mutex_fini(&mutex);
+}
+
 static void *lock_as_a_stranger(void *arg)
 {
 	check(weft_owned_mutex_lock(&mutex) == 0);
@@ -356,6 +427,8 @@ int main(void)
 		cmocka_unit_test(a_recursive_one_counts),
 		cmocka_unit_test(a_wait_ends_by_deadline_and_by_cancellation),
 		cmocka_unit_test(a_robust_one_outlives_its_owner),
+		cmocka_unit_test(all_that_an_owner_holds_outlive_him),
+		cmocka_unit_test(without_options_it_is_neither),
 		cmocka_unit_test(a_robust_one_outlives_a_foreign_thread),
 		cmocka_unit_test(one_that_is_not_mended_is_lost),
 		cmocka_unit_test(one_that_is_not_robust_stays_locked),
