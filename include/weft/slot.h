@@ -11,7 +11,7 @@
  *
  *	int set_up(void)
  *	{
- *		return weft_slot_create(&buffers, free);
+ *		return weft_slot_create(free, &buffers);
  *	}
  *
  *	// A buffer of the thread's own, which goes when the thread ends; NULL: no memory.
@@ -56,7 +56,7 @@ typedef void weft_slot_destructor(void *value);
  *                called
  * Returns 0; -EAGAIN: there are WEFT_SLOT_MAX.
  */
-WEFT_API int weft_slot_create(weft_slot *out_slot, weft_slot_destructor *destructor);
+WEFT_API int weft_slot_create(weft_slot_destructor *destructor, weft_slot *out_slot);
 
 /* Ends a slot. What threads have in it is forgotten, without a destructor; one that has begun may
  * still run. Returns 0; -EINVAL: there is no such slot. */

@@ -54,7 +54,7 @@ static bool is_free(uint32_t generation)
 	return generation % 2 == 0 && generation != UINT32_MAX - 1;
 }
 
-int weft_slot_create(weft_slot *out_slot, weft_slot_destructor *destructor)
+int weft_slot_create(weft_slot_destructor *destructor, weft_slot *out_slot)
 {
 	int code = -EAGAIN;
 	uint32_t i;

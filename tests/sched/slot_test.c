@@ -31,8 +31,8 @@ static void a_value_is_there_until_it_is_set_again(void **state)
 	int here;
 
 	(void)state;
-	assert_int_equal(weft_slot_create(&first, NULL), 0);
-	assert_int_equal(weft_slot_create(&second, NULL), 0);
+	assert_int_equal(weft_slot_create(NULL, &first), 0);
+	assert_int_equal(weft_slot_create(NULL, &second), 0);
 	assert_null(weft_slot_get(first));
 	assert_int_equal(weft_slot_set(second, NULL), 0);
 	assert_int_equal(weft_slot_set(first, &here), 0);
@@ -58,7 +58,7 @@ static void what_is_no_slot_is_refused(void **state)
 	assert_int_equal(weft_slot_destroy(beyond), -EINVAL);
 	assert_null(weft_slot_get(none));
 	assert_null(weft_slot_get(beyond));
-	assert_int_equal(weft_slot_create(&slot, NULL), 0);
+	assert_int_equal(weft_slot_create(NULL, &slot), 0);
 	assert_int_equal(weft_slot_destroy(slot), 0);
 	assert_int_equal(weft_slot_destroy(slot), -EINVAL);
 	assert_int_equal(weft_slot_set(slot, &here), -EINVAL);
@@ -70,11 +70,11 @@ static void an_index_that_is_used_again_shows_no_old_value(void **state)
 	int here, there;
 
 	(void)state;
-	assert_int_equal(weft_slot_create(&old, note), 0);
+	assert_int_equal(weft_slot_create(note, &old), 0);
 	assert_int_equal(weft_slot_set(old, &here), 0);
 	assert_int_equal(weft_slot_destroy(old), 0);
 	assert_null(weft_slot_get(old));
-	assert_int_equal(weft_slot_create(&young, NULL), 0);
+	assert_int_equal(weft_slot_create(NULL, &young), 0);
 	assert_int_equal(young.index, old.index);
 	assert_null(weft_slot_get(young));
 	assert_int_equal(weft_slot_set(young, &there), 0);
@@ -92,10 +92,10 @@ static void there_are_so_many_and_no_more(void **state)
 
 	(void)state;
 	for (uintptr_t i = 0; i < WEFT_SLOT_MAX; i++) {
-		assert_int_equal(weft_slot_create(&slots[i], NULL), 0);
+		assert_int_equal(weft_slot_create(NULL, &slots[i]), 0);
 		assert_int_equal(weft_slot_set(slots[i], (void *)(i + 1)), 0);
 	}
-	assert_int_equal(weft_slot_create(&more, NULL), -EAGAIN);
+	assert_int_equal(weft_slot_create(NULL, &more), -EAGAIN);
 	assert_int_equal(more.index, 5);
 	for (uintptr_t i = 0; i < WEFT_SLOT_MAX; i++)
 		assert_ptr_equal(weft_slot_get(slots[i]), (void *)(i + 1));
@@ -164,7 +164,7 @@ static void each_thread_has_its_own_and_they_go_with_it(void **state)
 {
 	(void)state;
 	for (int i = 0; i < SLOTS; i++)
-		assert_int_equal(weft_slot_create(&own[i], note), 0);
+		assert_int_equal(weft_slot_create(note, &own[i]), 0);
 	on_processors(spread_values, NULL);
 	for (int i = 0; i < SLOTS; i++)
 		assert_int_equal(weft_slot_destroy(own[i]), 0);
@@ -218,8 +218,8 @@ static int end_with_chains(void *arg)
 static void destructors_may_set_others_for_some_rounds(void **state)
 {
 	(void)state;
-	assert_int_equal(weft_slot_create(&chain, set_again), 0);
-	assert_int_equal(weft_slot_create(&after, note), 0);
+	assert_int_equal(weft_slot_create(set_again, &chain), 0);
+	assert_int_equal(weft_slot_create(note, &after), 0);
 	on_processors(end_with_chains, NULL);
 	assert_int_equal(weft_slot_destroy(chain), 0);
 	assert_int_equal(weft_slot_destroy(after), 0);
@@ -243,11 +243,11 @@ static int destroy_meanwhile(void *arg)
 
 	(void)arg;
 	destroyed = 0;
-	check(weft_slot_create(&short_lived, note) == 0);
+	check(weft_slot_create(note, &short_lived) == 0);
 	check(weft_thread_spawn(set_and_wait, &word, NULL, &thread) == 0);
 	await_word(&word, 1);
 	check(weft_slot_destroy(short_lived) == 0);
-	check(weft_slot_create(&young, note) == 0);
+	check(weft_slot_create(note, &young) == 0);
 	__atomic_store_n(&word, 2, __ATOMIC_RELEASE);
 	check(weft_thread_join(thread, NULL) == 0);
 	check(destroyed == 0);
@@ -290,7 +290,7 @@ static void without_memory_what_was_there_stays(void **state)
 	if (getenv("WEFT_SANITIZED") != NULL || getenv("MESON_EXE_WRAPPER") != NULL)
 		skip();
 	for (int i = 0; i < 200; i++)
-		assert_int_equal(weft_slot_create(&slots[i], NULL), 0);
+		assert_int_equal(weft_slot_create(NULL, &slots[i]), 0);
 	child = fork();
 	if (child == 0)
 		_exit(set_without_memory(slots[0], slots[199]));

@@ -511,7 +511,7 @@ static int keep_own(void *arg)
 	for (int i = 0; i < 3; i++) {
 		weft_slot brief;
 
-		weft__sim_check(weft_slot_create(&brief, NULL) == 0);
+		weft__sim_check(weft_slot_create(NULL, &brief) == 0);
 		weft__sim_check(weft_slot_get(brief) == NULL);
 		weft__sim_check(weft_slot_set(brief, &brief) == 0);
 		engine_dawdle();
@@ -528,7 +528,7 @@ static void slots_are_each_thread_s_own(void *arg)
 	struct kept kept = { 0 };
 
 	(void)arg;
-	weft__sim_check(weft_slot_create(&kept.lasting, destroy_kept) == 0);
+	weft__sim_check(weft_slot_create(destroy_kept, &kept.lasting) == 0);
 	run_crowd(keep_own, &kept);
 	weft__sim_check(kept.set == USERS + 1 && kept.destroyed == USERS + 1);
 	weft__sim_check(weft_slot_destroy(kept.lasting) == 0);

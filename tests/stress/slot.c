@@ -43,7 +43,7 @@ static void use_brief(struct actor *actor)
 	weft_slot slot;
 	int value;
 
-	must(weft_slot_create(&slot, NULL) == 0);
+	must(weft_slot_create(NULL, &slot) == 0);
 	must(weft_slot_get(slot) == NULL);
 	must(weft_slot_set(slot, &value) == 0);
 	dawdle(actor);
@@ -62,7 +62,7 @@ void slot_act(struct actor *actor)
 
 void slot_begin(void)
 {
-	must(weft_slot_create(&lasting, end_value) == 0);
+	must(weft_slot_create(end_value, &lasting) == 0);
 }
 
 /* A thread that nobody joined may be about to end. */
