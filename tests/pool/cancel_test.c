@@ -4,6 +4,8 @@
 
 #include <weft/cancel.h>
 
+#include "sched/thread.h"
+
 static weft_kind kind;
 
 /* ---- who waits for tasks: a thread in its own scope, cancelled by its time */
@@ -106,35 +108,43 @@ static void room_and_drain(void **state)
 	weft_pool_destroy(pool);
 }
 
-/* What must not fail waits on. */
-static int destroy_it(void *arg)
+/* What must not fail waits on: the task ends when it sees that. */
+struct ending {
+	weft_pool *pool;
+	struct weft_thread *destroyer;
+	bool has_returned; /* atomic */
+	long count;
+};
+
+static int end_when_waited_for(void *arg)
 {
-	weft_scope scope;
-	int code;
+	struct ending *ending = arg;
 
-	weft_scope_enter(&scope, 0);
-	code = weft_pool_destroy(arg);
-	weft_scope_leave(&scope);
-	return code;
-}
-
-static int linger(void *arg)
-{
-	int code = weft_sleep(5 * WEFT_MS);
-
-	atomic_add_acq_rel((long *)arg, 1);
-	return code;
+	while (WEFT__PARK_STATE(atomic_load_acquire(&ending->destroyer->park)) != WEFT__PARKED &&
+	       !atomic_load_acquire(&ending->has_returned))
+		weft_yield();
+	if (!atomic_load_acquire(&ending->has_returned))
+		atomic_add_acq_rel(&ending->count, 1);
+	return 0;
 }
 
 static void the_end_is_waited_for(void **state)
 {
-	weft_pool *pool = make_pool(&(weft_pool_options){ .kind = kind, .workers = 1 });
-	long count = 0;
+	struct ending ending = {
+		.pool = make_pool(&(weft_pool_options){ .kind = kind, .workers = 1 }),
+		.destroyer = weft__self(),
+	};
+	weft_scope scope;
 
 	(void)state;
-	assert_int_equal(weft_pool_submit(pool, linger, &count, NULL, NULL), 0);
-	assert_int_equal(destroy_it(pool), 0);
-	assert_int_equal(count, 1);
+	assert_int_equal(weft_pool_submit(ending.pool, end_when_waited_for, &ending, NULL, NULL),
+			 0);
+	weft_scope_enter(&scope, WEFT_FOREVER);
+	weft_scope_cancel(&scope);
+	assert_int_equal(weft_pool_destroy(ending.pool), 0);
+	atomic_store_release(&ending.has_returned, true);
+	assert_int_equal(weft_scope_leave(&scope), -ECANCELED);
+	assert_int_equal(ending.count, 1);
 }
 
 /* ---- tasks that run */

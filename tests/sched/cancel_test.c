@@ -190,6 +190,30 @@ static int cover_the_whole(void *arg)
 	return weft_sem_wait(&shielded->go_on);
 }
 
+static int wait_in_a_scope(void *arg)
+{
+	weft_scope scope;
+	int code;
+
+	weft_scope_enter(&scope, WEFT_FOREVER);
+	code = weft_sem_wait(arg);
+	check(weft_scope_leave(&scope) == 0);
+	return code;
+}
+
+static int a_scope_covers_nothing(void *arg)
+{
+	weft_sem never = WEFT_SEM_INIT(0);
+	weft_thread *thread = start(wait_in_a_scope, &never);
+
+	(void)arg;
+	await_waiters(&never.waiters, 1);
+	weft_thread_cancel(thread);
+	check(weft_sem_wake(&never) == 0); /* too late for it */
+	check(finish(thread) == -ECANCELED);
+	return 0;
+}
+
 static int a_shield_covers_the_thread(void *arg)
 {
 	struct shielded shielded = { 0 };
@@ -282,6 +306,7 @@ SCENARIO(before_it_runs)
 SCENARIO(a_join_ends)
 SCENARIO(a_firm_wait_goes_on)
 SCENARIO(scopes_of_its_own)
+SCENARIO(a_scope_covers_nothing)
 SCENARIO(a_shield_covers_the_thread)
 SCENARIO(deadlines)
 SCENARIO(a_shield_covers_from_others)
@@ -503,6 +528,7 @@ int main(void)
 		cmocka_unit_test(test_a_join_ends),
 		cmocka_unit_test(test_a_firm_wait_goes_on),
 		cmocka_unit_test(test_scopes_of_its_own),
+		cmocka_unit_test(test_a_scope_covers_nothing),
 		cmocka_unit_test(test_a_shield_covers_the_thread),
 		cmocka_unit_test(test_deadlines),
 		cmocka_unit_test(test_a_shield_covers_from_others),

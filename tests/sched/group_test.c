@@ -106,6 +106,70 @@ static int who_joins_is_cancelled(void *arg)
 	return 0;
 }
 
+static int answer_0(void *arg)
+{
+	(void)arg;
+	return 0;
+}
+
+/* Nobody failed, but it was cancelled. */
+static int cancelled_when_all_is_done(void *arg)
+{
+	weft_group group = WEFT_GROUP_INIT;
+
+	(void)arg;
+	check(weft_group_spawn(&group, answer_0, NULL, NULL, NULL) == 0);
+	weft_group_cancel(&group);
+	check(weft_group_join(&group) == -ECANCELED);
+	check(!weft_group_is_cancelled(&group));
+	check(weft_group_join(&group) == 0);
+	return 0;
+}
+
+static int fail_when_cancelled(void *arg)
+{
+	check(wait_for_ever(arg) == -ECANCELED);
+	return -EPROTO;
+}
+
+/* A failure says more than the deadline after which it came. */
+static int a_failure_after_the_deadline(void *arg)
+{
+	weft_group group = WEFT_GROUP_INIT;
+
+	(void)arg;
+	check(weft_group_spawn(&group, fail_when_cancelled, NULL, NULL, NULL) == 0);
+	check(weft_group_join_until(&group, 0) == -EPROTO);
+	return 0;
+}
+
+static int join_it(void *arg)
+{
+	return weft_group_join(arg);
+}
+
+static int wait_for_permit(void *arg)
+{
+	return weft_sem_wait(arg);
+}
+
+static int many_join(void *arg)
+{
+	weft_group group = WEFT_GROUP_INIT;
+	weft_sem permits = WEFT_SEM_INIT(0);
+	weft_thread *joiners[3];
+
+	(void)arg;
+	check(weft_group_spawn(&group, wait_for_permit, &permits, NULL, NULL) == 0);
+	for (int i = 0; i < 3; i++)
+		joiners[i] = start(join_it, &group);
+	await_waiters(&group.waiters, 3);
+	weft_sem_wake(&permits);
+	for (int i = 0; i < 3; i++)
+		check(finish(joiners[i]) == 0);
+	return 0;
+}
+
 static int a_failed_spawn_counts_not(void *arg)
 {
 	weft_group group = WEFT_GROUP_INIT;
@@ -209,6 +273,9 @@ SCENARIO(the_first_failure_ends_all)
 SCENARIO(a_deadline)
 SCENARIO(cancelled_from_without)
 SCENARIO(who_joins_is_cancelled)
+SCENARIO(cancelled_when_all_is_done)
+SCENARIO(a_failure_after_the_deadline)
+SCENARIO(many_join)
 SCENARIO(a_failed_spawn_counts_not)
 SCENARIO(clean_up)
 
@@ -282,6 +349,9 @@ int main(void)
 		cmocka_unit_test(test_a_deadline),
 		cmocka_unit_test(test_cancelled_from_without),
 		cmocka_unit_test(test_who_joins_is_cancelled),
+		cmocka_unit_test(test_cancelled_when_all_is_done),
+		cmocka_unit_test(test_a_failure_after_the_deadline),
+		cmocka_unit_test(test_many_join),
 		cmocka_unit_test(test_a_failed_spawn_counts_not),
 		cmocka_unit_test(test_clean_up),
 		cmocka_unit_test(all_have_ended_after_a_join),
