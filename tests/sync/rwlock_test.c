@@ -46,7 +46,7 @@ static void a_kernel_thread_gives_up_at_the_deadline(void **state)
 }
 
 /* ---- whose turn it is. All on one processor: nobody runs unless the running one gives way. */
-static char order[32];
+static char order[256];
 static int order_count;
 
 static void note(char what)
@@ -139,6 +139,201 @@ static void readers_do_not_pass_a_writer_that_waits(void **state)
 	order_count = 0;
 	scenario(wait_behind_a_writer, NULL);
 	assert_string_equal(order, "W=a-");
+}
+
+/* ---- who comes, and who has waited */
+enum { WOKEN = 4 };
+
+static int take_and_note(void *arg)
+{
+	const char *what = arg;
+	bool write = what[0] >= 'A' && what[0] <= 'Z';
+
+	if (write)
+		weft_rwlock_write_lock(&lock);
+	else
+		weft_rwlock_read_lock(&lock);
+	note(*what);
+	if (write)
+		weft_rwlock_write_unlock(&lock);
+	else
+		weft_rwlock_read_unlock(&lock);
+	return 0;
+}
+
+static void begin(void)
+{
+	reset();
+	memset(order, 0, sizeof order);
+	order_count = 0;
+}
+
+/* Beats the waiter again and again: each time it wakes, somebody has come first. */
+static int beat(void *arg)
+{
+	int in_time = 0, too_late = 0;
+	weft_thread *victim;
+	int64_t since_ns;
+
+	weft_rwlock_write_lock(&lock);
+	victim = start_waiting(take_and_note, arg);
+	since_ns = lock.waiters.first->since_ns;
+	while (order_count == 0 && too_late < 1000) {
+		bool old = weft_now() >= since_ns + WEFT_MS;
+
+		weft_rwlock_write_unlock(&lock);
+		weft_rwlock_write_lock(&lock);
+		if (order_count == 0 && old)
+			too_late++;
+		else if (order_count == 0)
+			in_time++;
+		weft_yield(); /* it wakes, is beaten and waits again */
+	}
+	weft_rwlock_write_unlock(&lock);
+	check(finish(victim) == 0);
+	check(in_time > 0);   /* barging is allowed */
+	check(too_late == 0); /* until the waiter is old */
+	check(lock.word == 0);
+	return 0;
+}
+
+static void one_that_waits_is_passed_for_a_millisecond_and_no_longer(void **state)
+{
+	static char reader[] = "a", writer[] = "W";
+
+	(void)state;
+	begin();
+	scenario(beat, reader);
+	begin();
+	scenario(beat, writer);
+}
+
+/* The same by readers: they come when the last one has left. */
+static int beat_by_reading(void *arg)
+{
+	int in_time = 0, too_late = 0;
+	weft_thread *victim;
+	int64_t since_ns;
+
+	weft_rwlock_read_lock(&lock);
+	victim = start_waiting(take_and_note, arg);
+	since_ns = lock.waiters.first->since_ns;
+	while (order_count == 0 && too_late < 1000) {
+		bool old = weft_now() >= since_ns + WEFT_MS;
+
+		weft_rwlock_read_unlock(&lock);
+		weft_rwlock_read_lock(&lock);
+		if (order_count == 0 && old)
+			too_late++;
+		else if (order_count == 0)
+			in_time++;
+		weft_yield();
+	}
+	weft_rwlock_read_unlock(&lock);
+	check(finish(victim) == 0);
+	check(in_time > 0 && too_late == 0 && lock.word == 0);
+	return 0;
+}
+
+static void a_writer_is_passed_by_readers_no_longer(void **state)
+{
+	static char writer[] = "W";
+
+	(void)state;
+	begin();
+	scenario(beat_by_reading, writer);
+}
+
+/* Young readers come and are beaten, one after the other; the writer that is older than all of
+ * them has its turn nevertheless. */
+static int beat_young_readers(void *arg)
+{
+	enum { YOUNG = 200 };
+	static char writer[] = "W", reader[] = "a";
+	weft_thread *old, *young[YOUNG];
+	int count = 0;
+
+	(void)arg;
+	weft_rwlock_write_lock(&lock);
+	old = start_waiting(take_and_note, writer);
+	for (; count < YOUNG && order[0] == 0; count++) {
+		int64_t then_ns = weft_now() + 50 * WEFT_US;
+
+		young[count] = start_waiting(take_and_note, reader);
+		stay_until(then_ns);
+		weft_rwlock_write_unlock(&lock);
+		weft_rwlock_write_lock(&lock);
+		weft_yield();
+	}
+	weft_rwlock_write_unlock(&lock);
+	finish(old);
+	for (int i = 0; i < count; i++)
+		finish(young[i]);
+	check(order[0] == 'W' && count < YOUNG);
+	check(lock.word == 0);
+	return 0;
+}
+
+static void who_was_beaten_waits_by_age(void **state)
+{
+	(void)state;
+	begin();
+	scenario(beat_young_readers, NULL);
+}
+
+static int until_code;
+
+static int write_until_and_keep_the_code(void *arg)
+{
+	until_code = weft_rwlock_write_lock_until(&lock, *(int64_t *)arg);
+	return 0;
+}
+
+/* It is woken to compete, its time is up before it runs, and the lock is taken again; the reader
+ * behind it must not wait for the next to unlock what only readers have. */
+static int wake_one_whose_time_is_up(void *arg)
+{
+	static char reader[] = "a";
+	bool cancel = *(bool *)arg;
+	int64_t deadline_ns = cancel ? WEFT_FOREVER : weft_now() + WEFT_MS / 2;
+	weft_thread *writer, *behind;
+
+	weft_rwlock_read_lock(&lock);
+	writer = start(write_until_and_keep_the_code, &deadline_ns);
+	weft_yield();
+	behind = start_waiting(take_and_note, reader);
+	weft_rwlock_read_unlock(&lock);
+	check(lock.word & WOKEN || !cancel); /* or it waited long, and was granted it */
+	if (!(lock.word & WOKEN) || weft_rwlock_read_lock_try(&lock) != 0) {
+		finish(writer);
+		if (until_code == 0)
+			weft_rwlock_write_unlock(&lock);
+		finish(behind);
+		return 0;
+	}
+	if (cancel)
+		weft_thread_cancel(writer);
+	else
+		stay_until(deadline_ns);
+	check(finish(writer) == 0);
+	check(until_code == (cancel ? -ECANCELED : -ETIMEDOUT));
+	check(finish(behind) == 0); /* while we read */
+	check(order[0] == 'a');
+	weft_rwlock_read_unlock(&lock);
+	check(lock.word == 0);
+	return 0;
+}
+
+static void one_that_was_woken_and_gives_up_gives_the_turn_on(void **state)
+{
+	bool cancel = false;
+
+	(void)state;
+	begin();
+	scenario(wake_one_whose_time_is_up, &cancel);
+	cancel = true;
+	begin();
+	scenario(wake_one_whose_time_is_up, &cancel);
 }
 
 /* ---- a writer that gives up */
@@ -422,6 +617,10 @@ int main(void)
 		cmocka_unit_test(a_kernel_thread_gives_up_at_the_deadline),
 		cmocka_unit_test(a_writer_lets_all_readers_in_and_they_the_next_writer),
 		cmocka_unit_test(readers_do_not_pass_a_writer_that_waits),
+		cmocka_unit_test(one_that_waits_is_passed_for_a_millisecond_and_no_longer),
+		cmocka_unit_test(a_writer_is_passed_by_readers_no_longer),
+		cmocka_unit_test(who_was_beaten_waits_by_age),
+		cmocka_unit_test(one_that_was_woken_and_gives_up_gives_the_turn_on),
 		cmocka_unit_test(a_writer_that_gives_up_lets_in_who_waits_behind_it),
 		cmocka_unit_test(a_cancellation_ends_the_wait_until_but_not_the_plain_one),
 		cmocka_unit_test(who_was_let_in_stays_until_the_unlocker_is_off_the_queue),
