@@ -45,13 +45,12 @@
 WEFT_API_BEGIN
 
 typedef struct weft_rwlock {
-	uint32_t word;        /* see rwlock.c */
-	uint16_t turn;        /* when it was last granted */
-	uint8_t looks, state; /* atomic */
+	uint32_t word; /* see rwlock.c */
+	uint32_t reserved;
 	weft__waitq waiters;
 } weft_rwlock;
 
-#define WEFT_RWLOCK_INIT { 0, 0, 0, 0, { 0, 0, 0 } }
+#define WEFT_RWLOCK_INIT { 0, 0, { 0, 0, 0 } }
 
 /* To be called, if at all, when nobody uses it any more. One that is held or waited for: stops the
  * program. The memory may be used again, and is unlocked. */

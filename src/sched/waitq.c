@@ -64,26 +64,6 @@ void weft__waitq_add_front_firm(struct weft__waitq *queue, struct weft__waiter *
 	link_front(queue, waiter, self, weft__arm_firm(self));
 }
 
-void weft__waitq_sort_first(struct weft__waitq *queue)
-{
-	struct weft__waiter *first = queue->first, *after = first;
-
-	weft__assert(first != NULL);
-	while (after->next != NULL && after->next->since_ns < first->since_ns)
-		after = after->next;
-	if (after == first)
-		return;
-	queue->first = first->next;
-	queue->first->prev = NULL;
-	first->prev = after;
-	first->next = after->next;
-	if (after->next != NULL)
-		after->next->prev = first;
-	else
-		queue->last = first;
-	after->next = first;
-}
-
 void weft__waitq_remove(struct weft__waitq *queue, struct weft__waiter *waiter)
 {
 	weft__assert(waiter->linked);

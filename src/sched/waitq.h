@@ -89,9 +89,6 @@ void weft__waitq_add_firm(struct weft__waitq *queue, struct weft__waiter *waiter
 			  struct weft_thread *self);
 void weft__waitq_add_front_firm(struct weft__waitq *queue, struct weft__waiter *waiter,
 				struct weft_thread *self);
-/* Moves the first back behind those that have waited longer (since_ns). */
-void weft__waitq_sort_first(struct weft__waitq *queue);
-
 /* Puts a thread last that is armed, perhaps in other queues too: whoever claims it first has it; it
  * takes itself out of the others. */
 void weft__waitq_link(struct weft__waitq *queue, struct weft__waiter *waiter,
