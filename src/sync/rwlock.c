@@ -13,8 +13,7 @@
  *
  * A reader adds itself first and looks then: where neither WRITER nor WAITED is set it reads. Else
  * it is a *guest*: counted, but not reading. A guest whose count stands in a word without WRITER
- * and
- * WAITED reads: a writer needs a word without readers. So for a moment it looks for that. Then,
+ * and WAITED reads: a writer needs a word without readers. So for a moment it looks for that. Then,
  * under the queue's lock, it goes into the queue and takes its count back, or stays a reader, if no
  * writer has or awaits the lock. To all others a guest is as good as a reader, who will leave soon
  * and, if it was the last, let in who waits.
@@ -55,7 +54,10 @@
  * Rejected: unlocking by a subtraction (whoever is then the last and has to look at the queue does
  * so when another may have had the lock and given its memory away); letting readers in past a
  * writer for its first millisecond (they need no more than it for a phase, and it is a phase late);
- * waiters that compete when they wake (a writer would lose against readers that never wait).
+ * waiters that compete when they wake (a writer would lose against readers that never wait); comers
+ * that barge, with a grant after 1 ms as of a mutex: two writers in a loop on two processors are
+ * three times as fast, but it takes the mutex's WOKEN, ages in the queue, and a guest that leaves
+ * between two readers loses a wake-up unless it looks as the last one does.
  */
 #include <errno.h>
 
