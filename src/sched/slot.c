@@ -8,8 +8,8 @@
  * there. Odd: the slot exists. It never wraps: an index that has had them all is not used again.
  *
  * A thread's values are touched by that thread alone. The table is under a lock; whether a slot
- * exists is also looked at without it, by who sets and gets: a stale answer is that of a moment ago,
- * and a value that comes too late for a slot is forgotten as the others are.
+ * exists is also looked at without it, by who sets and gets: a stale answer is that of a moment
+ * ago, and a value that comes too late for a slot is forgotten as the others are.
  *
  * The least free index is taken, so that the arrays stay short.
  */
