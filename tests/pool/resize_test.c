@@ -102,9 +102,13 @@ static void an_elastic_pool_grows_and_shrinks(void **state)
 
 		for (int round = 0; round < 3; round++) {
 			int64_t until_ns = weft_now() + SECONDS_MAX;
+			int most;
 
 			assert_int_equal(stats_of(pool).workers, 1);
-			assert_int_equal(at_once(pool, 10, 4), 4);
+			/* One that the monitor saw blocked has a substitute. */
+			most = at_once(pool, 10, 4);
+			assert_true(most >= 4);
+			assert_true(most <= 4 + (int)stats_of(pool).replaced);
 			while (stats_of(pool).workers > 1 && weft_now() < until_ns)
 				weft_sleep(WEFT_MS);
 		}
