@@ -102,13 +102,13 @@ static void an_elastic_pool_grows_and_shrinks(void **state)
 
 		for (int round = 0; round < 3; round++) {
 			int64_t until_ns = weft_now() + SECONDS_MAX;
-			int most;
+			unsigned most;
 
 			assert_int_equal(stats_of(pool).workers, 1);
 			/* One that the monitor saw blocked has a substitute. */
 			most = at_once(pool, 10, 4);
 			assert_true(most >= 4);
-			assert_true(most <= 4 + (int)stats_of(pool).replaced);
+			assert_true(most <= 4 + stats_of(pool).replaced);
 			while (stats_of(pool).workers > 1 && weft_now() < until_ns)
 				weft_sleep(WEFT_MS);
 		}
