@@ -10,6 +10,8 @@
 #include <time.h>
 
 #include "in_pool.h"
+
+#include <weft/cancel.h>
 #include "pool/pool.h"
 
 #define SUBMITTERS 3
@@ -102,6 +104,12 @@ static bool submit_one(struct random *random, unsigned depth, weft_batch *batch,
 	return false;
 }
 
+/* The task that waits was itself cancelled while it ran. */
+static bool is_told(int error)
+{
+	return error == -ECANCELED && weft_cancelled() == -ECANCELED;
+}
+
 /* With a handle: waits, cancels, or gives it up. */
 static void submit_held(struct random *random, unsigned depth)
 {
@@ -124,6 +132,8 @@ static void submit_held(struct random *random, unsigned depth)
 		break;
 	default:
 		error = weft_task_wait(task, &result);
+		if (is_told(error))
+			break;
 		if (error != 0 || result != 1)
 			atomic_add_acq_rel(&world.failed, 1);
 		return;
@@ -147,7 +157,7 @@ static void submit_batch(struct random *random, unsigned depth)
 		atomic_add_acq_rel(&world.cancelled, removed);
 	}
 	error = weft_batch_wait(batch);
-	if (error != (removed > 0 ? -ECANCELED : 0))
+	if (!is_told(error) && error != (removed > 0 ? -ECANCELED : 0))
 		atomic_add_acq_rel(&world.failed, 1);
 	weft_batch_destroy(batch);
 }
