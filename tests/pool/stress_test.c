@@ -10,9 +10,9 @@
 #include <time.h>
 
 #include "in_pool.h"
+#include "pool/pool.h"
 
 #include <weft/cancel.h>
-#include "pool/pool.h"
 
 #define SUBMITTERS 3
 
